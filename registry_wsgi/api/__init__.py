@@ -1,0 +1,1 @@
+"""The Flask core: one thin module for each resource of the API."""

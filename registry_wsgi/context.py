@@ -1,0 +1,83 @@
+"""The Context of one request or one task: who asks, under which id, and what came of it.
+
+It is passed explicitly and first everywhere. Threads and WSGI bodies that are sent after the
+handler returned would lose an ambient one.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from registry_wsgi.routes import Resource, Route
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from registry_wsgi.descriptor import Descriptor
+
+ENVIRON_KEY = "registry_wsgi.context"
+"""The one object that the layers share in the WSGI environ."""
+
+logger = logging.getLogger("registry_wsgi")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What a request did to a repository, for the notifications layer to hand on once it succeeded."""
+
+    action: Literal["pull", "push", "mount", "delete"]
+    repository: str
+    descriptor: Descriptor | None = None
+    tag: str = ""
+    from_repository: str = ""
+
+
+class Context:
+    """One request's or task's state: `id`, `route`, `user`, `events` and the fields of its log lines."""
+
+    __slots__ = ("events", "fields", "id", "route", "span", "started", "user")
+
+    def __init__(self, route: Route | None = None, fields: Mapping[str, object] | None = None) -> None:
+        self.id = str(uuid.uuid4())
+        self.route = route or Route(Resource.NONE)
+        self.user = ""
+        self.events: list[Event] = []
+        self.fields: dict[str, object] = dict(fields or {})
+        self.started = time.monotonic()
+        self.span = ""
+
+    def log(self, level: int, message: str, **fields: object) -> None:
+        """Log one line with the context's fields and `fields`, which win."""
+        if logger.isEnabledFor(level):
+            logger.log(level, message, extra={"fields": self.fields | fields})
+
+    def debug(self, message: str, **fields: object) -> None:
+        self.log(logging.DEBUG, message, **fields)
+
+    def info(self, message: str, **fields: object) -> None:
+        self.log(logging.INFO, message, **fields)
+
+    def warning(self, message: str, **fields: object) -> None:
+        self.log(logging.WARNING, message, **fields)
+
+    def error(self, message: str, **fields: object) -> None:
+        self.log(logging.ERROR, message, **fields)
+
+    @contextmanager
+    def trace(self, function: str, message: str) -> Iterator[None]:
+        """Log `message` at debug level when the block ends, with a span id, its parent's and the duration in seconds."""
+        parent, self.span = self.span, str(uuid.uuid4())
+        started = time.monotonic()
+        fields: dict[str, Any] = {"trace.id": self.span, "trace.func": function}
+        if parent:
+            fields["trace.parent.id"] = parent
+        try:
+            yield
+        finally:
+            self.span = parent
+            self.debug(message, **fields, **{"trace.duration": f"{time.monotonic() - started:.6f}s"})

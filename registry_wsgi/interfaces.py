@@ -1,0 +1,245 @@
+"""Every seam of the system on one page: Protocols, no implementation.
+
+`ctx` is explicit and comes first. Methods raise the errors of `registry_wsgi.errors`:
+services raise RegistryError classes, storage drivers raise DriverError classes.
+A seam that plugins fill is defined by its conformance suite in `registry_wsgi.testing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+    from registry_wsgi.context import Context
+    from registry_wsgi.descriptor import Descriptor, Digest
+    from registry_wsgi.reference import Reference, Tag
+
+
+# ── bytes at paths ────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class FileInfo:
+    """What is at a path: size in bytes (0 for a directory), time of the last change in seconds since the epoch."""
+
+    path: str
+    size: int
+    modified: float
+    is_directory: bool
+
+
+class FileReader(Protocol):
+    """A seekable stream of a stored file. `read` may return less than asked; `b""` is the end."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+    def readinto(self, buffer: memoryview, /) -> int | None: ...
+    def seek(self, offset: int, whence: int = 0, /) -> int: ...
+    def close(self) -> None: ...
+
+
+class FileWriter(Protocol):
+    """The only writer of one path. `size` counts what earlier writers appended too.
+
+    After `commit` or `cancel` only `close` may follow; anything else raises ValueError.
+    Closing is idempotent and, without a commit, keeps what was written, flushed to the disk,
+    for a later writer to append to.
+    """
+
+    size: int
+
+    def write(self, content: bytes | memoryview, /) -> int: ...
+    def commit(self) -> None:
+        """Make the content durable and visible. The path stays held until `close`."""
+
+    def cancel(self) -> None:
+        """Delete the content."""
+
+    def close(self) -> None: ...
+
+
+class StorageDriver(Protocol):
+    """Bytes at absolute paths. A path is `(/[A-Za-z0-9._-]+)+` without `.` and `..` components.
+
+    All methods raise InvalidPath for another path and, where the path must exist, PathNotFound.
+    """
+
+    name: str
+
+    def get_content(self, ctx: Context, path: str) -> bytes:
+        """Return the whole file: a reader sees all of one `put_content` or nothing of it."""
+
+    def put_content(self, ctx: Context, path: str, content: bytes, *, durable: bool = True) -> None:
+        """Write or replace the file and make its parents; `durable` means flushed before it returns."""
+
+    def reader(self, ctx: Context, path: str, offset: int = 0) -> FileReader:
+        """Return a stream from `offset`; at or past the end it is empty. A negative one raises InvalidOffset."""
+
+    def writer(self, ctx: Context, path: str, *, append: bool = False) -> FileWriter:
+        """Return a writer: of a new, empty file, or at the end of what earlier writers left.
+
+        Appending to a missing path raises PathNotFound; a path that is being written, PathBusy.
+        """
+
+    def stat(self, ctx: Context, path: str) -> FileInfo: ...
+
+    def list(self, ctx: Context, path: str) -> list[str]:
+        """Return the absolute paths of the direct children, in any order."""
+
+    def move(self, ctx: Context, source: str, target: str) -> None:
+        """Rename a file, replacing the target in one step; durable when it returns."""
+
+    def delete(self, ctx: Context, path: str) -> None:
+        """Delete the file, or the directory with all below it."""
+
+
+# ── descriptors remembered ────────────────────────────────────────────────────────────────────
+
+
+class BlobStatter(Protocol):
+    def stat(self, ctx: Context, digest: Digest) -> Descriptor:
+        """Return what is known of the digest; the descriptor's own is the canonical one. Raises BlobUnknown."""
+
+
+@runtime_checkable
+class BlobDescriptorService(BlobStatter, Protocol):
+    def set_descriptor(self, ctx: Context, digest: Digest, descriptor: Descriptor) -> None:
+        """Remember `descriptor`, whose digest is canonical, for `digest`, which may be of another algorithm."""
+
+    def clear(self, ctx: Context, digest: Digest) -> None:
+        """Forget the digest. Raises BlobUnknown where there is nothing to forget."""
+
+
+class BlobAccessController(BlobDescriptorService, Protocol):
+    """The descriptor service that decides what a repository may reach: no link, no blob."""
+
+    def linked(self, ctx: Context, digest: Digest) -> bool:
+        """Tell whether the repository has a link to the digest now, asking storage itself."""
+
+
+class BlobDescriptorCacheProvider(BlobDescriptorService, Protocol):
+    def repository_scoped(self, name: str) -> BlobDescriptorService:
+        """Return the service of one repository; a repository's media types stay in it. Raises NameInvalid."""
+
+
+# ── blobs ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class BlobProvider(Protocol):
+    def get(self, ctx: Context, digest: Digest) -> bytes:
+        """Return a small blob whole, bounded by the size limit of manifests. Raises BlobUnknown."""
+
+    def open(self, ctx: Context, digest: Digest) -> tuple[Descriptor, FileReader]:
+        """Return the descriptor and a stream of the blob, after one look-up. Raises BlobUnknown."""
+
+
+class BlobWriter(Protocol):
+    """An upload in progress. Its state is in storage: any process may resume it by its `id`."""
+
+    id: str
+    size: int
+
+    def write(self, content: bytes | memoryview, /) -> int: ...
+    def commit(self, ctx: Context, provisional: Digest) -> Descriptor:
+        """Verify against the client's digest, publish, link, and return the canonical descriptor.
+
+        Raises DigestInvalid where the content is another; the upload is then still there.
+        """
+
+    def cancel(self, ctx: Context) -> None: ...
+    def close(self, ctx: Context) -> None:
+        """Keep what was written for a later `resume`."""
+
+
+class BlobIngester(Protocol):
+    def put(self, ctx: Context, media_type: str, content: bytes) -> Descriptor: ...
+    def create(self, ctx: Context) -> BlobWriter: ...
+    def resume(self, ctx: Context, upload_id: str) -> BlobWriter:
+        """Raises BlobUploadUnknown, or TooManyRequests while another request writes the upload."""
+
+    def upload_size(self, ctx: Context, upload_id: str) -> int:
+        """Return the bytes received so far, also while another request writes. Raises BlobUploadUnknown."""
+
+    def mount(self, ctx: Context, digest: Digest, source: BlobStatter) -> Descriptor:
+        """Link a blob that another repository has. Raises BlobUnknown where it has not."""
+
+
+class BlobDeleter(Protocol):
+    def delete(self, ctx: Context, digest: Digest) -> None:
+        """Remove the link. Raises Unsupported where deletion is off, BlobUnknown."""
+
+
+class BlobStore(BlobStatter, BlobProvider, BlobIngester, BlobDeleter, Protocol): ...
+
+
+# ── manifests, tags, repositories ─────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A parsed manifest: its exact bytes, its type and what it refers to."""
+
+    media_type: str
+    payload: bytes
+    references: tuple[Descriptor, ...]
+    subject: Descriptor | None = None
+    artifact_type: str = ""
+
+
+class ManifestService(Protocol):
+    def get(self, ctx: Context, digest: Digest) -> tuple[Descriptor, Manifest]:
+        """Return a stored manifest. Raises ManifestUnknown."""
+
+    def exists(self, ctx: Context, digest: Digest) -> bool: ...
+    def put(self, ctx: Context, manifest: Manifest, digest: Digest | None = None) -> Descriptor:
+        """Verify that all it refers to is in the repository, store and link it.
+
+        `digest` is the client's, if it named one. Raises DigestInvalid, or RegistryErrors with one
+        ManifestBlobUnknown for each missing digest.
+        """
+
+    def delete(self, ctx: Context, digest: Digest) -> list[Tag]:
+        """Remove the revision and return the tags that pointed at it, removed too. Raises Unsupported, ManifestUnknown."""
+
+
+class TagService(Protocol):
+    def get(self, ctx: Context, tag: Tag) -> Digest:
+        """Return the digest the tag points at. Raises ManifestUnknown."""
+
+    def put(self, ctx: Context, tag: Tag, digest: Digest) -> None: ...
+    def delete(self, ctx: Context, tag: Tag) -> None:
+        """Raises Unsupported, ManifestUnknown."""
+
+    def list(self, ctx: Context) -> list[Tag]:
+        """Return all tags in ASCII order. Raises NameUnknown where the repository is none."""
+
+
+class Repository(Protocol):
+    name: str
+
+    @property
+    def blobs(self) -> BlobStore: ...
+    @property
+    def manifests(self) -> ManifestService: ...
+    @property
+    def tags(self) -> TagService: ...
+    def resolve(self, ctx: Context, reference: Reference) -> Digest:
+        """Return the digest that a reference names. Raises ManifestUnknown."""
+
+
+class Namespace(Protocol):
+    def repository(self, name: str) -> Repository:
+        """Raises NameInvalid."""
+
+    def repositories(self, ctx: Context, last: str = "") -> Iterator[str]:
+        """Yield the names after `last`, component by component: `a`, `a/b`, `a-b`, `a.b`."""
+
+
+# ── WSGI ──────────────────────────────────────────────────────────────────────────────────────
+
+
+class WSGIApplication(Protocol):
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse, /) -> Iterable[bytes]: ...

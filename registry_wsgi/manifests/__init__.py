@@ -1,0 +1,1 @@
+"""Manifest formats: parse and validate, nothing else."""

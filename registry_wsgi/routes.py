@@ -1,0 +1,59 @@
+"""What a request path means: parsed once, in the outermost layer, and read by every other.
+
+A path is cut at its last words, since repository names contain slashes. Whether the
+name, tag or digest in it is valid is not asked here: the handler does, so that the
+client learns which of them is wrong.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Resource(StrEnum):
+    """The resources of the API, with their endpoint numbers in OCI Distribution Spec 1.1."""
+
+    BASE = "base"  # end-1
+    BLOB = "blob"  # end-2, end-10
+    MANIFEST = "manifest"  # end-3, end-7, end-9
+    UPLOADS = "uploads"  # end-4, end-11
+    UPLOAD = "upload"  # end-5, end-6, end-13
+    TAGS = "tags"  # end-8
+    CATALOG = "catalog"  # Docker Registry HTTP API V2
+    NONE = "none"  # no route of the API
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A resource, the repository it is in, and the last word: a reference, digest or upload id."""
+
+    resource: Resource
+    name: str = ""
+    argument: str = ""
+
+
+_BASE = Route(Resource.BASE)
+_CATALOG = Route(Resource.CATALOG)
+_NONE = Route(Resource.NONE)
+_LAST_BUT_ONE = {"/manifests": Resource.MANIFEST, "/blobs": Resource.BLOB, "/blobs/uploads": Resource.UPLOAD}
+
+
+def parse_route(path: str) -> Route:
+    """Return the route of a decoded path; `Resource.NONE` where the API has no such path."""
+    if not path.startswith("/v2/"):
+        return _BASE if path == "/v2" else _NONE
+    head, _, last = path[4:].rpartition("/")
+    if not head:
+        return _BASE if not last else _CATALOG if last == "_catalog" else _NONE
+    if last == "list" and head.endswith("/tags"):
+        return Route(Resource.TAGS, head[: -len("/tags")])
+    if last == "uploads" and head.endswith("/blobs"):
+        return Route(Resource.UPLOADS, head[: -len("/blobs")])
+    for words, resource in _LAST_BUT_ONE.items():
+        if head.endswith(words):
+            name = head[: -len(words)]
+            if not last:
+                return Route(Resource.UPLOADS, name) if resource is Resource.UPLOAD else _NONE
+            return Route(resource, name, last)
+    return _NONE

@@ -1,0 +1,1 @@
+"""The domain over a driver: blobs, links, uploads, manifests, tags."""
