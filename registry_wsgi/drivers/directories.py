@@ -1,0 +1,80 @@
+"""Directories and hidden names of the file system: made, flushed and removed beside other processes that do the same.
+
+A hidden name has a `~`, which no storage path can have: it collides with nothing and is never listed.
+A crash may leave one behind; it can be deleted while no registry runs.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import suppress
+from secrets import token_hex
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+Result = TypeVar("Result")
+
+ATTEMPTS = 32
+"""How often an operation is tried that others keep pulling the directory away from under."""
+
+
+def hidden_sibling(path: str) -> str:
+    """Return a new name in the directory of `path`, of a length that does not depend on it."""
+    return f"{os.path.dirname(path)}/~{token_hex(12)}"
+
+
+def with_parents(path: str, action: Callable[[], Result], changed: list[str]) -> Result:
+    """Return what `action` returns, making the parents of `path` whenever it finds them missing.
+
+    The directories that got a new entry by that are added to `changed`, to be flushed.
+    Raises what `action` raises; FileNotFoundError only where the parents keep vanishing.
+    """
+    for _ in range(ATTEMPTS):
+        with suppress(FileNotFoundError):
+            return action()
+        with suppress(FileNotFoundError):
+            _make_directories(os.path.dirname(path), changed)
+    return action()
+
+
+def _make_directories(directory: str, changed: list[str]) -> None:
+    parent = os.path.dirname(directory)
+    try:
+        os.mkdir(directory)
+    except FileNotFoundError:
+        _make_directories(parent, changed)
+        with suppress(FileExistsError):
+            os.mkdir(directory)
+            changed.append(parent)
+    except FileExistsError:
+        pass  # If it is a file, the action says so.
+    else:
+        changed.append(parent)
+
+
+def flush_directories(directories: Iterable[str]) -> None:
+    """Flush each directory's entries to the disk."""
+    for directory in dict.fromkeys(directories):
+        try:
+            file = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            continue  # Deleted since by another, with the entry that was to be flushed.
+        try:
+            os.fsync(file)
+        finally:
+            os.close(file)
+
+
+def remove_tree(path: str) -> None:
+    """Delete a directory that readers see whole or not at all: it is hidden by a rename first."""
+    hidden = hidden_sibling(path)
+    os.rename(path, hidden)
+    # A write that had found the directory before may still put a file into it.
+    for _ in range(ATTEMPTS):
+        shutil.rmtree(hidden, ignore_errors=True)
+        if not os.path.lexists(hidden):
+            return
+    shutil.rmtree(hidden)

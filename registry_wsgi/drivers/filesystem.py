@@ -1,0 +1,203 @@
+"""Files below a directory of this machine, or of a network file system that knows flock.
+
+What is durable when a call returns has been flushed: the file, its directory, and the parent of every
+directory made on the way. A path is one file, as in registry:2: either reads what the other wrote.
+"""
+
+# ruff: noqa: ARG002 - a driver's methods take the context; this one has no use for it.
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import stat
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from registry_wsgi.drivers.checks import check_offset, check_path
+from registry_wsgi.drivers.directories import flush_directories, hidden_sibling, remove_tree, with_parents
+from registry_wsgi.drivers.locked import LockedWriter, open_locked, write_all
+from registry_wsgi.errors import ConfigurationError, DriverError, InvalidPath, PathBusy, PathNotFound
+from registry_wsgi.interfaces import FileInfo
+
+if TYPE_CHECKING:
+    from registry_wsgi.context import Context
+
+_COMPONENT = re.compile(r"[A-Za-z0-9._-]+")
+_READ_SIZE = 64 * 1024
+_FEWEST_THREADS = 25
+
+
+class FilesystemDriver:
+    """The storage driver `filesystem`.
+
+    `rootdirectory` is made with the first write. `maxthreads` bounds the threads of registry:2 (which raises
+    less than 25 to 25); it is checked and kept, but bounds nothing: the server's threads are all there are.
+    Raises ConfigurationError. The readers' own methods raise OSError where the disk fails.
+    """
+
+    name = "filesystem"
+
+    def __init__(
+        self, *, rootdirectory: str | os.PathLike[str] = "/var/lib/registry", maxthreads: int | str = 100
+    ) -> None:
+        self.rootdirectory = _checked_root(rootdirectory)
+        self.maxthreads = max(_checked_threads(maxthreads), _FEWEST_THREADS)
+
+    def get_content(self, ctx: Context, path: str) -> bytes:
+        located = self._locate(path)
+        try:
+            file = os.open(located, os.O_RDONLY)
+            try:
+                return _read_all(file)
+            finally:
+                os.close(file)
+        except OSError as error:
+            raise self._failed_to_find(path, error) from error
+
+    def put_content(self, ctx: Context, path: str, content: bytes, *, durable: bool = True) -> None:
+        located = self._locate(path)
+        changed = [os.path.dirname(located)]
+        try:
+            with_parents(located, lambda: _replace(located, content, durable=durable), changed)
+            if durable:
+                flush_directories(changed)
+        except OSError as error:
+            raise self._failed_to_write(path, error) from error
+
+    def reader(self, ctx: Context, path: str, offset: int = 0) -> io.FileIO:
+        """Return the raw file, which has a descriptor, so that servers can send it with sendfile."""
+        located = self._locate(path)
+        check_offset(self.name, path, offset)
+        try:
+            file = io.FileIO(located)
+        except OSError as error:
+            raise self._failed_to_find(path, error) from error
+        if offset:
+            try:
+                file.seek(offset)
+            except (OSError, OverflowError):  # Past the largest offset there is, so past the end.
+                file.seek(0, os.SEEK_END)
+        return file
+
+    def writer(self, ctx: Context, path: str, *, append: bool = False) -> LockedWriter:
+        located = self._locate(path)
+        changed: list[str] = []
+        try:
+            if append:
+                file = open_locked(located)
+            else:
+                changed.append(os.path.dirname(located))
+                file = with_parents(located, lambda: open_locked(located, new=True), changed)
+        except BlockingIOError as error:
+            raise PathBusy(self.name, path) from error
+        except OSError as error:
+            failed = self._failed_to_find if append else self._failed_to_write
+            raise failed(path, error) from error
+        return LockedWriter(self.name, path, located, file, changed)
+
+    def stat(self, ctx: Context, path: str) -> FileInfo:
+        located = self._locate(path, root_allowed=True)
+        try:
+            found = os.stat(located)
+        except OSError as error:
+            raise self._failed_to_find(path, error) from error
+        is_directory = stat.S_ISDIR(found.st_mode)
+        return FileInfo(path, 0 if is_directory else found.st_size, found.st_mtime, is_directory)
+
+    def list(self, ctx: Context, path: str) -> list[str]:
+        """Return the children whose names a storage path can have; the root is empty before the first write."""
+        located = self._locate(path, root_allowed=True)
+        try:
+            names = os.listdir(located)
+        except OSError as error:
+            if path == "/" and isinstance(error, FileNotFoundError):
+                return []
+            raise self._failed_to_find(path, error) from error
+        prefix = path.rstrip("/")
+        return [f"{prefix}/{name}" for name in names if _COMPONENT.fullmatch(name)]
+
+    def move(self, ctx: Context, source: str, target: str) -> None:
+        located, new = self._locate(source), self._locate(target)
+        changed = [os.path.dirname(new)]
+
+        def rename() -> None:
+            try:
+                os.replace(located, new)
+            except (FileNotFoundError, NotADirectoryError) as error:
+                if not os.path.lexists(located):
+                    raise PathNotFound(self.name, source) from error
+                raise
+
+        try:
+            with_parents(new, rename, changed)
+            flush_directories(changed)
+        except OSError as error:
+            raise self._failed_to_write(target, error) from error
+
+    def delete(self, ctx: Context, path: str) -> None:
+        located = self._locate(path)
+        try:
+            try:
+                os.unlink(located)
+            except IsADirectoryError:
+                remove_tree(located)
+        except OSError as error:
+            raise self._failed_to_find(path, error) from error
+
+    def _locate(self, path: str, *, root_allowed: bool = False) -> str:
+        check_path(self.name, path, root_allowed=root_allowed)
+        return self.rootdirectory + path
+
+    def _failed_to_find(self, path: str, error: OSError) -> DriverError:
+        if isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError):
+            return PathNotFound(self.name, path)
+        return DriverError(self.name, f"{path}: {error.strerror}")
+
+    def _failed_to_write(self, path: str, error: OSError) -> DriverError:
+        if isinstance(error, NotADirectoryError):  # A file stands where a parent is needed.
+            return InvalidPath(self.name, path)
+        return DriverError(self.name, f"{path}: {error.strerror}")
+
+
+def _checked_root(value: object) -> str:
+    if not isinstance(value, str | os.PathLike) or not os.fspath(value) or "\0" in os.fspath(value):
+        raise ConfigurationError(f"filesystem: rootdirectory must be the path of a directory, not {value!r}")
+    root = os.path.abspath(value)
+    if os.path.exists(root) and not os.path.isdir(root):
+        raise ConfigurationError(f"filesystem: rootdirectory must be the path of a directory; {root} is none")
+    return root.rstrip("/")
+
+
+def _checked_threads(value: object) -> int:
+    if isinstance(value, str) and value.isascii() and value.isdecimal():
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ConfigurationError(f"filesystem: maxthreads must be a whole number, not {value!r}")
+    return value
+
+
+def _read_all(file: int) -> bytes:
+    parts = []
+    while part := os.read(file, _READ_SIZE):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _replace(path: str, content: bytes, *, durable: bool) -> None:
+    """Write the file beside its place and rename it there, so that a reader sees the old or the new one."""
+    temporary = hidden_sibling(path)
+    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        try:
+            write_all(file, content)
+            if durable:
+                os.fsync(file)
+        finally:
+            os.close(file)
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):  # The failure to tell of is the first one.
+            os.unlink(temporary)
+        raise

@@ -1,0 +1,128 @@
+"""The only writer of a file, among all threads, processes and hosts that use the store.
+
+The lock is on the open file, not on its name: a finished upload is renamed to where its blob is served
+from, and a descriptor that was opened before must never write into it there. So whoever gets the lock
+looks whether the name still means the file that is locked.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import os
+
+from registry_wsgi.drivers.checks import check_open
+from registry_wsgi.drivers.directories import ATTEMPTS, flush_directories
+from registry_wsgi.errors import DriverError, PathNotFound
+
+
+def open_locked(path: str, *, new: bool = False) -> io.FileIO:
+    """Open the file for appending and lock it; `new` makes it, or empties it. A dying process lets go of it.
+
+    Raises BlockingIOError while another holds it, FileNotFoundError, and other OSErrors.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | (os.O_CREAT if new else 0)
+    for _ in range(ATTEMPTS):
+        file = io.FileIO(os.open(path, flags, 0o666), "ab")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_named(file, path):
+                if new:
+                    file.truncate(0)
+                return file
+        except OSError:
+            file.close()
+            raise
+        file.close()
+    raise BlockingIOError(f"{path} changes hands without end")
+
+
+def write_all(file: int, content: bytes | memoryview) -> int:
+    """Write all of `content` and return its length in bytes; the system may take less at a time."""
+    left = memoryview(content).cast("B")
+    length = len(left)
+    while left:
+        left = left[os.write(file, left) :]
+    return length
+
+
+def _is_named(file: io.FileIO, path: str) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+class LockedWriter:
+    """The FileWriter of a locked file. `unflushed` are the directories that a new file needs flushed.
+
+    `commit` and `cancel` raise PathNotFound where the file was deleted, moved or replaced meanwhile.
+    """
+
+    def __init__(self, driver: str, path: str, located: str, file: io.FileIO, unflushed: list[str]) -> None:
+        self._driver = driver
+        self._path = path
+        self._located = located
+        self._file = file
+        self._unflushed = unflushed
+        self._written = False
+        self._ended = ""
+        self.size = os.fstat(file.fileno()).st_size
+
+    def write(self, content: bytes | memoryview, /) -> int:
+        check_open(self._ended)
+        self._written = True
+        try:
+            length = write_all(self._file.fileno(), content)
+        except OSError as error:
+            self.size = os.fstat(self._file.fileno()).st_size
+            raise self._failed(error) from error
+        self.size += length
+        return length
+
+    def commit(self) -> None:
+        check_open(self._ended)
+        self._check_named()
+        try:
+            self._flush([os.path.dirname(self._located), *self._unflushed])
+        except OSError as error:
+            raise self._failed(error) from error
+        self._ended = "committed"
+
+    def cancel(self) -> None:
+        check_open(self._ended)
+        self._check_named()
+        try:
+            os.unlink(self._located)
+        except OSError as error:
+            raise self._failed(error) from error
+        self._ended = "cancelled"
+
+    def close(self) -> None:
+        if self._file.closed:
+            return
+        try:
+            if self._written and not self._ended:
+                self._flush(self._unflushed)
+        except OSError as error:
+            raise self._failed(error) from error
+        finally:
+            self._ended = self._ended or "closed"
+            # A forked child may have the file open too; closing alone would leave it locked.
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+            self._file.close()
+
+    def _flush(self, directories: list[str]) -> None:
+        os.fsync(self._file.fileno())
+        flush_directories(directories)
+
+    def _check_named(self) -> None:
+        try:
+            named = _is_named(self._file, self._located)
+        except OSError as error:
+            raise self._failed(error) from error
+        if not named:
+            raise PathNotFound(self._driver, self._path)
+
+    def _failed(self, error: OSError) -> DriverError:
+        return DriverError(self._driver, f"{self._path}: {error.strerror}")
