@@ -1,7 +1,8 @@
 """Files below a directory of this machine, or of a network file system that knows flock.
 
 What is durable when a call returns has been flushed: the file, its directory, and the parent of every
-directory made on the way. A path is one file, as in registry:2: either reads what the other wrote.
+directory made on the way. What is not durable reaches the disk in the file system's own order: with a
+journal, before whatever is flushed later. A path is one file, as in registry:2: either reads what the other wrote.
 """
 
 # ruff: noqa: ARG002 - a driver's methods take the context; this one has no use for it.
@@ -88,7 +89,6 @@ class FilesystemDriver:
             if append:
                 file = open_locked(located)
             else:
-                changed.append(os.path.dirname(located))
                 file = with_parents(located, lambda: open_locked(located, new=True), changed)
         except BlockingIOError as error:
             raise PathBusy(self.name, path) from error

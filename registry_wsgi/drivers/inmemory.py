@@ -151,7 +151,9 @@ class InMemoryDriver:
         *parents, name = path.split("/")[1:]
         directory = self._root
         for component in parents:
-            child = directory.children.setdefault(component, _Directory())
+            child = directory.children.get(component)
+            if child is None:
+                child = directory.children[component] = _Directory()
             if isinstance(child, _File):
                 raise InvalidPath(self.name, path)
             directory = child
@@ -215,7 +217,7 @@ class InMemoryReader(io.RawIOBase):
 class InMemoryWriter:
     """The FileWriter of a file that it holds: readers that open the path see what is written so far.
 
-    `commit` and `cancel` raise PathNotFound where the file was deleted, moved or replaced meanwhile.
+    `flush`, `commit` and `cancel` raise PathNotFound where the file was deleted, moved or replaced meanwhile.
     """
 
     def __init__(self, driver: InMemoryDriver, path: str, file: _File) -> None:
@@ -230,9 +232,12 @@ class InMemoryWriter:
         before, self.size = self.size, self._file.append(content)
         return self.size - before
 
-    def commit(self) -> None:
+    def flush(self) -> None:
         check_open(self._ended)
         self._driver.check_held(self._path, self._file)
+
+    def commit(self) -> None:
+        self.flush()
         self._ended = "committed"
 
     def cancel(self) -> None:

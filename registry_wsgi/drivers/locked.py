@@ -54,9 +54,9 @@ def _is_named(file: io.FileIO, path: str) -> bool:
 
 
 class LockedWriter:
-    """The FileWriter of a locked file. `unflushed` are the directories that a new file needs flushed.
+    """The FileWriter of a locked file. `unflushed` are the directories that got an entry on the way to it.
 
-    `commit` and `cancel` raise PathNotFound where the file was deleted, moved or replaced meanwhile.
+    `flush`, `commit` and `cancel` raise PathNotFound where the file was deleted, moved or replaced meanwhile.
     """
 
     def __init__(self, driver: str, path: str, located: str, file: io.FileIO, unflushed: list[str]) -> None:
@@ -65,13 +65,11 @@ class LockedWriter:
         self._located = located
         self._file = file
         self._unflushed = unflushed
-        self._written = False
         self._ended = ""
         self.size = os.fstat(file.fileno()).st_size
 
     def write(self, content: bytes | memoryview, /) -> int:
         check_open(self._ended)
-        self._written = True
         try:
             length = write_all(self._file.fileno(), content)
         except OSError as error:
@@ -80,13 +78,18 @@ class LockedWriter:
         self.size += length
         return length
 
-    def commit(self) -> None:
+    def flush(self) -> None:
         check_open(self._ended)
         self._check_named()
         try:
-            self._flush([os.path.dirname(self._located), *self._unflushed])
+            os.fsync(self._file.fileno())
+            flush_directories([os.path.dirname(self._located), *self._unflushed])
         except OSError as error:
             raise self._failed(error) from error
+        self._unflushed.clear()
+
+    def commit(self) -> None:
+        self.flush()
         self._ended = "committed"
 
     def cancel(self) -> None:
@@ -101,20 +104,10 @@ class LockedWriter:
     def close(self) -> None:
         if self._file.closed:
             return
-        try:
-            if self._written and not self._ended:
-                self._flush(self._unflushed)
-        except OSError as error:
-            raise self._failed(error) from error
-        finally:
-            self._ended = self._ended or "closed"
+        self._ended = self._ended or "closed"
+        with self._file:
             # A forked child may have the file open too; closing alone would leave it locked.
             fcntl.flock(self._file, fcntl.LOCK_UN)
-            self._file.close()
-
-    def _flush(self, directories: list[str]) -> None:
-        os.fsync(self._file.fileno())
-        flush_directories(directories)
 
     def _check_named(self) -> None:
         try:
