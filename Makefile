@@ -1,0 +1,57 @@
+# Two commands are all a newcomer needs: `make run` and `make test`. `make help` lists the rest.
+# Everything is installed into .venv; a stamp there says what is, so that pip runs again only when metadata changed.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+METADATA := setup.cfg pyproject.toml
+PLUGIN_METADATA := $(wildcard plugins/*/setup.cfg plugins/*/pyproject.toml)
+PLUGINS := $(sort $(dir $(PLUGIN_METADATA)))
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+ARGS ?=
+
+.PHONY: help run test soak lint bench clean
+
+help: ## list these commands
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
+
+run: $(VENV)/serve.stamp ## serve a registry on 127.0.0.1:5000 with its storage in ./data
+	@exec $(BIN)/registry-wsgi serve
+
+test: $(VENV)/test.stamp ## run all tests but the long ones; ARGS="-k words" is handed to pytest
+	$(BIN)/python -m pytest -m "not soak" $(ARGS)
+
+soak: $(VENV)/test.stamp ## run the long tests
+	$(BIN)/python -m pytest -m soak --timeout=3600 $(ARGS)
+
+lint: $(VENV)/lint.stamp ## check style, form and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict
+
+bench: $(VENV)/test.stamp ## measure against Debian's docker-registry
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean: ## remove what these commands made, ./data apart
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf ./*.egg-info plugins/*/*.egg-info plugins/*/build
+
+# A half-made environment would be taken for a whole one the next time.
+$(BIN)/python:
+	$(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); exit 1; }
+
+$(VENV)/serve.stamp: $(METADATA) | $(BIN)/python
+	@echo "Installing into $(VENV); the first time this takes a moment."
+	$(INSTALL) --editable '.[serve]'
+	@touch $@
+
+$(VENV)/test.stamp: $(METADATA) $(PLUGIN_METADATA) | $(BIN)/python
+	@echo "Installing into $(VENV) with what the tests need; the first time this takes a moment."
+	$(INSTALL) --editable '.[serve,test]' $(addprefix --editable ./,$(PLUGINS))
+	@touch $@ $(VENV)/serve.stamp
+
+# The type checker reads what the tests import too.
+$(VENV)/lint.stamp: $(VENV)/test.stamp
+	$(INSTALL) --editable '.[serve,test,lint]'
+	@touch $@

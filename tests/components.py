@@ -1,0 +1,116 @@
+"""Real components that tests run against: found, or installed from Debian's packages where that may be done.
+
+`require("skopeo")` returns the program's path. A missing program is installed by root on a machine
+with apt; where it is still missing the test fails under CI=true and is skipped elsewhere.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import functools
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+UPDATE_EVERY = 3600  # seconds for which the package lists of one `apt-get update` are taken as fresh
+APT_SECONDS = 240
+
+# Debian's maintainer scripts start the daemons that they bring. Tests start their own, on loopback and on
+# free ports, so systemctl is told to do nothing; the other two keep apt from asking and from waiting.
+APT_ENVIRONMENT = {"SYSTEMD_OFFLINE": "1", "DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1"}
+
+
+def require(program: str, package: str = "") -> str:
+    """Return the path of `program`, which Debian has in `package` (by default of the same name)."""
+    package = package or program
+    path, problem = _look_up(program, package)
+    if path is None:
+        _missing(program, package, problem)
+    return path
+
+
+@functools.cache
+def _look_up(program: str, package: str) -> tuple[str | None, str]:
+    """Return the program's path, after an installation if need be, or what stood in the way; once a session."""
+    path, problem = _find(program), ""
+    if path is None and _may_install():
+        with _alone():
+            # Another test process may have installed it while this one waited.
+            if _find(program) is None:
+                problem = _install(package)
+        path = _find(program)
+    return path, problem
+
+
+def _find(program: str) -> str | None:
+    """Look in the administrator's directories too, which an ordinary user's PATH leaves out."""
+    return shutil.which(program) or shutil.which(program, path="/usr/local/sbin:/usr/sbin:/sbin")
+
+
+def _may_install() -> bool:
+    return os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def _lock_path() -> Path:
+    return Path(tempfile.gettempdir()) / f"registry-wsgi-tests-{os.geteuid()}.lock"
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Hold the lock that test processes of one machine share: apt refuses a second one at a time."""
+    descriptor = os.open(_lock_path(), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _install(package: str) -> str:
+    """Install the package and return what apt said where it failed."""
+    updated = _lock_path().with_suffix(".updated")
+    fresh = updated.exists() and time.time() - updated.stat().st_mtime < UPDATE_EVERY
+    # A failed update is not the end: the lists that are there may do.
+    if not fresh and not _apt("update", "-qq"):
+        updated.touch()
+    return _apt("install", "-y", "-qq", "--no-install-recommends", package)
+
+
+def _apt(*arguments: str) -> str:
+    command = ["apt-get", "-o", "DPkg::Lock::Timeout=120", *arguments]
+    try:
+        run = subprocess.run(
+            command,
+            env=os.environ | APT_ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=APT_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"`{' '.join(command)}` took longer than {APT_SECONDS} s"
+    if run.returncode == 0:
+        return ""
+    return f"`{' '.join(command)}` failed: {run.stdout[-600:].strip()}"
+
+
+def _missing(program: str, package: str, problem: str) -> NoReturn:
+    message = f"{program} is missing; install it with: apt-get install {package}"
+    if problem:
+        message += f" ({problem})"
+    if os.environ.get("CI") == "true":
+        pytest.fail(message, pytrace=False)
+    pytest.skip(message)

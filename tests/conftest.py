@@ -1,0 +1,93 @@
+"""Fixtures that all tests share: registries as processes, and their logs beside a failure."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+
+from tests import servers
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+_running: list[servers.Server] = []
+
+
+class Serve(Protocol):
+    """Start a registry; without a directory, on a new and empty one."""
+
+    def __call__(
+        self,
+        directory: Path | None = None,
+        *,
+        kind: str = "granian",
+        sections: Mapping[str, Any] | None = None,
+        arguments: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> servers.Server: ...
+
+
+@contextmanager
+def _serving(factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """Give a Serve whose registries end with the block."""
+    with ExitStack() as stack:
+
+        def serve(
+            directory: Path | None = None,
+            *,
+            kind: str = "granian",
+            sections: Mapping[str, Any] | None = None,
+            arguments: Sequence[str] = (),
+            environment: Mapping[str, str] | None = None,
+        ) -> servers.Server:
+            work = factory.mktemp(kind)
+            server = servers.start(
+                kind,
+                directory or work / "data",
+                work,
+                sections=sections,
+                arguments=arguments,
+                environment=environment,
+            )
+            _running.append(server)
+            stack.callback(_end, server)
+            return server
+
+        yield serve
+
+
+def _end(server: servers.Server) -> None:
+    _running.remove(server)
+    if server.process.poll() is None:
+        server.stop()
+
+
+@pytest.fixture
+def free_port() -> int:
+    return servers.free_port()
+
+
+@pytest.fixture
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """Start registries that end with the test: `serve(directory, kind="gunicorn", sections={…})`."""
+    with _serving(tmp_path_factory) as serve:
+        yield serve
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
+    """One registry for all tests that need no other: filesystem storage, deletion on. Use own repositories."""
+    with _serving(tmp_path_factory) as serve:
+        yield serve()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the registries said beside a failure."""
+    report = yield
+    if report.failed:
+        report.sections += [(f"log of {server.url}", server.log_tail()) for server in _running]
+    return report
