@@ -11,12 +11,12 @@ import time
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from registry_wsgi.routes import Resource, Route
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from registry_wsgi.descriptor import Descriptor
 
@@ -38,23 +38,28 @@ class Event:
 
 
 class Context:
-    """One request's or task's state: `id`, `route`, `user`, `events` and the fields of its log lines."""
+    """One request's or task's state: `id`, `route`, `user`, `events`, and what its log lines say.
 
-    __slots__ = ("events", "fields", "id", "route", "span", "started", "user")
+    `describe` returns the fields that every log line of the context carries. It is called only
+    when a line is written, so a request that logs nothing pays nothing.
+    """
 
-    def __init__(self, route: Route | None = None, fields: Mapping[str, object] | None = None) -> None:
+    __slots__ = ("_describe", "events", "id", "route", "span", "started", "user")
+
+    def __init__(self, route: Route | None = None, describe: Callable[[], dict[str, object]] | None = None) -> None:
         self.id = str(uuid.uuid4())
         self.route = route or Route(Resource.NONE)
         self.user = ""
         self.events: list[Event] = []
-        self.fields: dict[str, object] = dict(fields or {})
         self.started = time.monotonic()
         self.span = ""
+        self._describe = describe
 
     def log(self, level: int, message: str, **fields: object) -> None:
         """Log one line with the context's fields and `fields`, which win."""
         if logger.isEnabledFor(level):
-            logger.log(level, message, extra={"fields": self.fields | fields})
+            described = self._describe() if self._describe is not None else {}
+            logger.log(level, message, extra={"fields": described | fields})
 
     def debug(self, message: str, **fields: object) -> None:
         self.log(logging.DEBUG, message, **fields)
@@ -70,14 +75,15 @@ class Context:
 
     @contextmanager
     def trace(self, function: str, message: str) -> Iterator[None]:
-        """Log `message` at debug level when the block ends, with a span id, its parent's and the duration in seconds."""
+        """Log `message` at debug level when the block ends, with a span id, its parent's and the duration."""
         parent, self.span = self.span, str(uuid.uuid4())
-        started = time.monotonic()
-        fields: dict[str, Any] = {"trace.id": self.span, "trace.func": function}
+        fields: dict[str, object] = {"trace.id": self.span, "trace.func": function}
         if parent:
             fields["trace.parent.id"] = parent
+        started = time.monotonic()
         try:
             yield
         finally:
             self.span = parent
-            self.debug(message, **fields, **{"trace.duration": f"{time.monotonic() - started:.6f}s"})
+            fields["trace.duration"] = f"{time.monotonic() - started:.6f}s"
+            self.debug(message, **fields)

@@ -7,11 +7,12 @@ A seam that plugins fill is defined by its conformance suite in `registry_wsgi.t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
     from registry_wsgi.context import Context
@@ -45,13 +46,15 @@ class FileWriter(Protocol):
     """The only writer of one path. `size` counts what earlier writers appended too.
 
     After `commit` or `cancel` only `close` may follow; anything else raises ValueError.
-    Closing is idempotent and, without a commit, keeps what was written, flushed to the disk,
-    for a later writer to append to.
+    Closing is idempotent and, without a commit, keeps what was written for a later writer.
     """
 
     size: int
 
     def write(self, content: bytes | memoryview, /) -> int: ...
+    def flush(self) -> None:
+        """Make durable what was written so far, for a later writer to append to."""
+
     def commit(self) -> None:
         """Make the content durable and visible. The path stays held until `close`."""
 
@@ -142,6 +145,9 @@ class BlobWriter(Protocol):
     id: str
     size: int
 
+    def prepare(self, ctx: Context) -> None:
+        """Hold the upload and learn its size and its digest so far; `write` needs it."""
+
     def write(self, content: bytes | memoryview, /) -> int: ...
     def commit(self, ctx: Context, provisional: Digest) -> Descriptor:
         """Verify against the client's digest, publish, link, and return the canonical descriptor.
@@ -151,11 +157,10 @@ class BlobWriter(Protocol):
 
     def cancel(self, ctx: Context) -> None: ...
     def close(self, ctx: Context) -> None:
-        """Keep what was written for a later `resume`."""
+        """Keep what was written for a later `resume`; idempotent."""
 
 
 class BlobIngester(Protocol):
-    def put(self, ctx: Context, media_type: str, content: bytes) -> Descriptor: ...
     def create(self, ctx: Context) -> BlobWriter: ...
     def resume(self, ctx: Context, upload_id: str) -> BlobWriter:
         """Raises BlobUploadUnknown, or TooManyRequests while another request writes the upload."""
@@ -201,8 +206,11 @@ class ManifestService(Protocol):
         ManifestBlobUnknown for each missing digest.
         """
 
-    def delete(self, ctx: Context, digest: Digest) -> list[Tag]:
-        """Remove the revision and return the tags that pointed at it, removed too. Raises Unsupported, ManifestUnknown."""
+    def delete(self, ctx: Context, digest: Digest) -> Sequence[Tag]:
+        """Remove the revision and return the tags that pointed at it, removed too.
+
+        Raises Unsupported, ManifestUnknown.
+        """
 
 
 class TagService(Protocol):

@@ -28,7 +28,8 @@ class Tag(str):
         """Return `text` as a tag; raise TagInvalid where it is outside the grammar."""
         if _TAG.fullmatch(text) is None:
             raise TagInvalid(
-                f"tag {text[:160]!r} is not a letter, digit or '_' followed by up to 127 of letters, digits, '.', '_', '-'"
+                f"tag {text[:160]!r} is not a letter, digit or '_' "
+                "followed by up to 127 letters, digits, '.', '_' or '-'"
             )
         return cls(text)
 

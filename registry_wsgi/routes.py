@@ -34,9 +34,14 @@ class Route:
 
 
 _BASE = Route(Resource.BASE)
-_CATALOG = Route(Resource.CATALOG)
 _NONE = Route(Resource.NONE)
-_LAST_BUT_ONE = {"/manifests": Resource.MANIFEST, "/blobs": Resource.BLOB, "/blobs/uploads": Resource.UPLOAD}
+_ALONE = {"": _BASE, "_catalog": Route(Resource.CATALOG)}
+_LISTS = {
+    ("/tags", "list"): Resource.TAGS,
+    ("/blobs", "uploads"): Resource.UPLOADS,
+    ("/blobs/uploads", ""): Resource.UPLOADS,
+}
+_ITEMS = {"/manifests": Resource.MANIFEST, "/blobs/uploads": Resource.UPLOAD, "/blobs": Resource.BLOB}
 
 
 def parse_route(path: str) -> Route:
@@ -45,15 +50,11 @@ def parse_route(path: str) -> Route:
         return _BASE if path == "/v2" else _NONE
     head, _, last = path[4:].rpartition("/")
     if not head:
-        return _BASE if not last else _CATALOG if last == "_catalog" else _NONE
-    if last == "list" and head.endswith("/tags"):
-        return Route(Resource.TAGS, head[: -len("/tags")])
-    if last == "uploads" and head.endswith("/blobs"):
-        return Route(Resource.UPLOADS, head[: -len("/blobs")])
-    for words, resource in _LAST_BUT_ONE.items():
-        if head.endswith(words):
-            name = head[: -len(words)]
-            if not last:
-                return Route(Resource.UPLOADS, name) if resource is Resource.UPLOAD else _NONE
-            return Route(resource, name, last)
+        return _ALONE.get(last, _NONE)
+    for (ending, word), resource in _LISTS.items():
+        if last == word and head.endswith(ending):
+            return Route(resource, head[: -len(ending)])
+    for ending, resource in _ITEMS.items():
+        if last and head.endswith(ending):
+            return Route(resource, head[: -len(ending)], last)
     return _NONE

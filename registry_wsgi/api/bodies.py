@@ -1,0 +1,101 @@
+"""Reading request bodies: in blocks, never further than allowed, and never trusting that their end is an end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from registry_wsgi.errors import LengthRequired, ManifestTooLarge, SizeInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from _typeshed.wsgi import InputStream, WSGIEnvironment
+
+BLOCK = 1024 * 1024
+_DISCARD = 256 * 1024
+
+
+class RequestBody:
+    """A body as WSGI gives it.
+
+    `length` is its Content-Length in bytes; None is a chunked body, whose end proves nothing, for
+    some servers end it in silence when the client dies. `received` counts what was read.
+    """
+
+    def __init__(self, environ: WSGIEnvironment) -> None:
+        self.length = _length(environ)
+        self.received = 0
+        self._stream: InputStream = environ["wsgi.input"]
+        self._expects_continue = "HTTP_EXPECT" in environ
+
+    @property
+    def empty(self) -> bool:
+        return self.length == 0
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yield the body in blocks of at most `BLOCK` bytes. Raises SizeInvalid where it ends early."""
+        while self.length is None or self.received < self.length:
+            size = BLOCK if self.length is None else min(BLOCK, self.length - self.received)
+            block = self._read(size)
+            if not block:
+                break
+            yield block
+        self._check_whole()
+
+    def read(self, limit: int) -> bytes:
+        """Return the whole body; raise ManifestTooLarge, having read no more than one byte above `limit`."""
+        if self.length is not None and self.length > limit:
+            raise ManifestTooLarge(f"the body has {self.length} bytes; {limit} are allowed")
+        content = bytearray()
+        while self.length is None or len(content) < self.length:
+            wanted = (limit + 1 if self.length is None else self.length) - len(content)
+            block = self._read(min(BLOCK, wanted))
+            if not block:
+                break
+            content += block
+            if len(content) > limit:
+                raise ManifestTooLarge(f"the body has more than the {limit} bytes that are allowed")
+        self._check_whole()
+        return bytes(content)
+
+    def discard(self) -> None:
+        """Read a short rest of the body, so that a client that is still sending gets to see the answer.
+
+        A client that waits for `100 Continue` is not asked to send what nobody wants.
+        """
+        if self._expects_continue or self.length is None or self.length - self.received > _DISCARD:
+            return
+        try:
+            for _ in self.blocks():
+                pass
+        except SizeInvalid:
+            return
+
+    def _read(self, size: int) -> bytes:
+        # A dead client is OSError on most servers, ValueError on one; both mean the same.
+        try:
+            block = self._stream.read(size)
+        except (OSError, ValueError) as error:
+            raise SizeInvalid(f"the body broke off after {self.received} bytes: {error}") from error
+        self.received += len(block)
+        return block
+
+    def _check_whole(self) -> None:
+        if self.length is not None and self.received < self.length:
+            raise SizeInvalid(f"the body ended after {self.received} of {self.length} bytes")
+
+
+def _length(environ: WSGIEnvironment) -> int | None:
+    """Return the length of the body, None for one that ends by itself. Raises LengthRequired, SizeInvalid."""
+    chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
+    text = environ.get("CONTENT_LENGTH", "")
+    if text and not chunked:
+        if not (text.isascii() and text.isdigit()):
+            raise SizeInvalid(f"the Content-Length {text[:40]!r} is no number of bytes")
+        return int(text)
+    if environ.get("wsgi.input_terminated"):
+        # HTTP/2 sends bodies without either header, so the end of the input has to tell.
+        return None if chunked or environ.get("SERVER_PROTOCOL") == "HTTP/2" else 0
+    if chunked:
+        raise LengthRequired("this server does not hand on chunked bodies: send a Content-Length")
+    return 0

@@ -1,0 +1,77 @@
+"""What a handler is given: the request with everything it needs to answer it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from registry_wsgi.api.bodies import RequestBody
+from registry_wsgi.api.respond import Locations
+from registry_wsgi.context import Event
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from flask import Request
+
+    from registry_wsgi.context import Context
+    from registry_wsgi.descriptor import Descriptor
+    from registry_wsgi.interfaces import Namespace, Repository
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What an operator may set of the API.
+
+    `host` is the absolute URL that Location headers begin with, empty for relative ones; the
+    maxima bound the pages of lists; `read_only` refuses whatever writes.
+    """
+
+    host: str = ""
+    catalog_max_entries: int = 1000
+    tags_max: int = 1000
+    read_only: bool = False
+
+
+class Call:
+    """One request on its way through a handler."""
+
+    def __init__(self, ctx: Context, request: Request, namespace: Namespace, options: Options) -> None:
+        self.ctx = ctx
+        self.request = request
+        self.namespace = namespace
+        self.options = options
+
+    @property
+    def argument(self) -> str:
+        """The last word of the path: a reference, a digest or an upload's id."""
+        return self.ctx.route.argument
+
+    @cached_property
+    def repository(self) -> Repository:
+        """The repository of the path. Raises NameInvalid."""
+        return self.namespace.repository(self.ctx.route.name)
+
+    @cached_property
+    def body(self) -> RequestBody:
+        """The request's body, not yet read. Raises LengthRequired where its end could not be told."""
+        return RequestBody(self.request.environ)
+
+    @cached_property
+    def locations(self) -> Locations:
+        return Locations(self.request.environ, self.options.host)
+
+    def query(self, key: str) -> str:
+        """Return a parameter of the query string, empty where it is absent. A body is never read as a form."""
+        return self.request.args.get(key, "")
+
+    def note(
+        self,
+        action: Literal["pull", "push", "mount", "delete"],
+        descriptor: Descriptor | None = None,
+        tag: str = "",
+        from_repository: str = "",
+    ) -> None:
+        """Record what the request did, for the notifications layer."""
+        self.ctx.events.append(Event(action, self.repository.name, descriptor, tag, from_repository))

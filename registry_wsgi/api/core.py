@@ -1,0 +1,121 @@
+"""The Flask application in the middle of the stack: every route leads to one function of one resource's module."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import BaseConverter
+
+from registry_wsgi.api import base, blobs, catalog, manifests, tags, uploads
+from registry_wsgi.api.call import Call, Options
+from registry_wsgi.api.respond import API_VERSION, Answer, envelope, unavailable
+from registry_wsgi.context import ENVIRON_KEY
+from registry_wsgi.errors import (
+    DriverError,
+    RegistryError,
+    RegistryErrors,
+    RouteUnknown,
+    Unsupported,
+)
+from registry_wsgi.routes import Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from registry_wsgi.context import Context
+    from registry_wsgi.interfaces import Namespace
+
+    Methods = Mapping[str, Callable[[Call], Response]]
+
+_RESOURCES: dict[Resource, Methods] = {
+    Resource.BASE: base.METHODS,
+    Resource.BLOB: blobs.METHODS,
+    Resource.MANIFEST: manifests.METHODS,
+    Resource.UPLOADS: uploads.COLLECTION_METHODS,
+    Resource.UPLOAD: uploads.METHODS,
+    Resource.TAGS: tags.METHODS,
+    Resource.CATALOG: catalog.METHODS,
+}
+_READING = frozenset({"GET", "HEAD"})
+
+
+class _AnyPath(BaseConverter):
+    """Every path there is: it has been parsed already, by the outermost layer."""
+
+    regex = ".*"
+    part_isolating = False
+
+
+def create_core(namespace: Namespace, options: Options | None = None) -> Flask:
+    """Return the Flask application that serves `namespace`. The Context must be in the environ."""
+    core = Flask("registry_wsgi", static_folder=None)
+    core.response_class = Answer
+    core.url_map.merge_slashes = False
+    core.url_map.converters["any_path"] = _AnyPath
+    # A rule without methods takes every method, and Flask answers none of them itself.
+    core.url_map.add(core.url_rule_class("/<any_path:path>", endpoint="resource"))
+    chosen = options or Options()
+
+    @core.endpoint("resource")
+    def resource(path: str) -> Response:  # noqa: ARG001
+        call = Call(request.environ[ENVIRON_KEY], request, namespace, chosen)
+        try:
+            response = _handler(call)(call)
+        except (RegistryError, RegistryErrors) as error:
+            response = _refused(call, error)
+        except DriverError as error:
+            call.ctx.error(f"the storage driver failed: {error}")
+            response = _refused(call, unavailable(error.driver))
+        response.headers.add(*API_VERSION)
+        return response
+
+    @core.errorhandler(HTTPException)
+    def refused_by_werkzeug(error: HTTPException) -> Response:
+        status, headers, body = envelope(Unsupported(error.description))
+        return Answer([body], status=error.code or status, headers=[*headers.items(), API_VERSION])
+
+    return core
+
+
+def _handler(call: Call) -> Callable[[Call], Response]:
+    """Return the function for the request. Raises RouteUnknown, Unsupported."""
+    route, method = call.ctx.route, call.request.method
+    methods = _RESOURCES.get(route.resource)
+    if methods is None:
+        raise RouteUnknown(f"there is nothing at {call.request.path[:200]!r}")
+    if call.options.read_only and method not in _READING and method in methods:
+        raise _not_allowed(methods.keys() & _READING, "the registry is read-only: storage.maintenance.readonly")
+    if method not in methods:
+        raise _not_allowed(methods.keys(), f"{method[:40]} is not supported here")
+    return methods[method]
+
+
+def _not_allowed(methods: Iterable[str], detail: str) -> Unsupported:
+    allowed = ", ".join(sorted(methods))
+    return Unsupported(f"{detail}; allowed: {allowed}", headers={"Allow": allowed})
+
+
+def _refused(call: Call, error: RegistryError | RegistryErrors) -> Response:
+    """Return the error as a response, after reading what little of the body is left."""
+    _log(call.ctx, error)
+    status, headers, body = envelope(error)
+    if status != 413:
+        _discard_body(call)
+    return Answer([body], status=status, headers=headers)
+
+
+def _discard_body(call: Call) -> None:
+    try:
+        call.body.discard()
+    except RegistryError:
+        return  # a body whose length cannot be told is left to the server
+
+
+def _log(ctx: Context, error: RegistryError | RegistryErrors) -> None:
+    for each in error.errors if isinstance(error, RegistryErrors) else (error,):
+        level = logging.ERROR if each.status >= 500 else logging.INFO
+        fields = {"err.code": each.code.lower(), "err.message": each.message, "err.detail": each.detail}
+        ctx.log(level, "response completed with error", **fields)

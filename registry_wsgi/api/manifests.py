@@ -1,0 +1,68 @@
+"""`/v2/<name>/manifests/<reference>`: read (end-3), write (end-7), delete (end-9)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from registry_wsgi.api import conditional
+from registry_wsgi.api.respond import answer
+from registry_wsgi.descriptor import Descriptor, Digest
+from registry_wsgi.errors import ManifestUnknown, TagInvalid
+from registry_wsgi.manifests import parse
+from registry_wsgi.reference import Reference, Tag, parse_reference
+
+if TYPE_CHECKING:
+    from flask import Response
+
+    from registry_wsgi.api.call import Call
+
+_LARGEST = 4 * 1024 * 1024
+"""Bytes of a manifest: what end-7 asks to accept, and what Docker's registry limits since 2.6.2 (CVE-2017-11468)."""
+
+
+def get(call: Call) -> Response:
+    reference = _existing_reference(call.argument)
+    digest = call.repository.resolve(call.ctx, reference)
+    descriptor, manifest = call.repository.manifests.get(call.ctx, digest)
+    headers = {"Docker-Content-Digest": digest, "ETag": conditional.entity_tag(digest)}
+    if conditional.not_modified(call.request.headers, digest):
+        return answer(304, headers)
+    call.note("pull", descriptor, tag=reference if isinstance(reference, Tag) else "")
+    return answer(200, {**headers, "Content-Type": descriptor.media_type}, manifest.payload)
+
+
+def put(call: Call) -> Response:
+    reference = parse_reference(call.argument)
+    repository = call.repository
+    manifest = parse(call.body.read(_LARGEST), call.request.headers.get("Content-Type", ""))
+    claimed = reference if isinstance(reference, Digest) else None
+    descriptor = repository.manifests.put(call.ctx, manifest, claimed)
+    if isinstance(reference, Tag):
+        repository.tags.put(call.ctx, reference, descriptor.digest)
+    call.note("push", descriptor, tag=reference if isinstance(reference, Tag) else "")
+    location = call.locations.manifest(repository.name, descriptor.digest)
+    return answer(201, {"Location": location, "Docker-Content-Digest": descriptor.digest})
+
+
+def delete(call: Call) -> Response:
+    reference = _existing_reference(call.argument)
+    if isinstance(reference, Tag):
+        call.repository.tags.delete(call.ctx, reference)
+        call.note("delete", tag=reference)
+        return answer(202, {})
+    untagged = call.repository.manifests.delete(call.ctx, reference)
+    call.note("delete", Descriptor(digest=reference, size=0))
+    for tag in untagged:
+        call.note("delete", tag=tag)
+    return answer(202, {})
+
+
+def _existing_reference(text: str) -> Reference:
+    """Return the reference; what can be no tag is one that does not exist (the conformance suite of end-3 asks 404)."""
+    try:
+        return parse_reference(text)
+    except TagInvalid as error:
+        raise ManifestUnknown(error.detail) from None
+
+
+METHODS = {"GET": get, "HEAD": get, "PUT": put, "DELETE": delete}

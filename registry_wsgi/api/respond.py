@@ -1,0 +1,89 @@
+"""Making responses: JSON, the error envelope, Location and Link.
+
+The envelope functions know nothing of Flask, so that layers outside the core answer errors
+in the same form.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from flask import Response
+
+from registry_wsgi.errors import RegistryError, RegistryErrors, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from _typeshed.wsgi import WSGIEnvironment
+
+API_VERSION = ("Docker-Distribution-API-Version", "registry/2.0")
+
+
+class Answer(Response):
+    """A response whose body reaches the server as it is: a list of bytes, or a stream it may know how to send.
+
+    Servers send a list in one go, and werkzeug would wrap it into an iterator.
+    """
+
+    def get_app_iter(self, environ: WSGIEnvironment) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] == "HEAD" or self.status_code in (204, 304):
+            self.close()
+            return []
+        return self.response  # type: ignore[return-value]  # always bytes here
+
+
+def answer(status: int, headers: Mapping[str, str], body: bytes = b"") -> Answer:
+    """Return a response with a body of known length; a Content-Length among `headers` wins (HEAD)."""
+    # Digests and tags are subclasses of str; WSGI wants the very type (PEP 3333, "Unicode Issues").
+    response = Answer(status=status, headers={name: str(value) for name, value in headers.items()})
+    response.response = [body] if body else []
+    response.headers.setdefault("Content-Length", str(len(body)))
+    if "Content-Type" not in headers:
+        del response.headers["Content-Type"]
+    return response
+
+
+def json_answer(document: object, headers: Mapping[str, str] | None = None, status: int = 200) -> Answer:
+    body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    return answer(status, {"Content-Type": "application/json", **(headers or {})}, body)
+
+
+def envelope(error: RegistryError | RegistryErrors) -> tuple[int, dict[str, str], bytes]:
+    """Return status, headers and JSON body of an error; of several, the first one's status and headers."""
+    errors = error.errors if isinstance(error, RegistryErrors) else (error,)
+    document: dict[str, Any] = {"errors": [each.to_dict() for each in errors]}
+    body = json.dumps(document, separators=(",", ":"), default=str).encode() + b"\n"
+    headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), **errors[0].headers}
+    return errors[0].status, headers, body
+
+
+def unavailable(driver: str) -> Unavailable:
+    """Return the error for a storage driver that failed; what failed is logged and not told."""
+    return Unavailable(f"the storage driver {driver} failed; the registry's log says why")
+
+
+class Locations:
+    """URLs of this registry as clients must use them: below the script name, relative unless `base` is set.
+
+    A relative reference is right behind any proxy, and needs no trust in a request's headers
+    (RFC 9110 §10.2.2 allows it).
+    """
+
+    def __init__(self, environ: WSGIEnvironment, base: str = "") -> None:
+        self._root = base + environ.get("SCRIPT_NAME", "")
+
+    def blob(self, name: str, digest: str) -> str:
+        return f"{self._root}/v2/{name}/blobs/{digest}"
+
+    def manifest(self, name: str, digest: str) -> str:
+        return f"{self._root}/v2/{name}/manifests/{digest}"
+
+    def upload(self, name: str, upload_id: str) -> str:
+        return f"{self._root}/v2/{name}/blobs/uploads/{upload_id}"
+
+    def next_page(self, path: str, last: str, n: int) -> str:
+        """Return the value of the Link header to the page after `last` (RFC 8288)."""
+        return f'<{self._root}{path}?{urlencode({"last": last, "n": n})}>; rel="next"'

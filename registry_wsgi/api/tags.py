@@ -1,0 +1,30 @@
+"""`/v2/<name>/tags/list` (end-8)."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import TYPE_CHECKING
+
+from registry_wsgi.api.pages import page_size
+from registry_wsgi.api.respond import json_answer
+
+if TYPE_CHECKING:
+    from flask import Response
+
+    from registry_wsgi.api.call import Call
+
+
+def get(call: Call) -> Response:
+    """Return the tags in ASCII order after `last`, at most `n`; with a Link where there are more."""
+    name = call.repository.name
+    n = page_size(call.query("n"), call.options.tags_max, clamp=True)
+    tags: list[str] = list(call.repository.tags.list(call.ctx))
+    rest = tags[bisect_right(tags, call.query("last")) :] if call.query("last") else tags
+    page = rest if n is None else rest[:n]
+    headers = {}
+    if page and len(page) < len(rest):
+        headers["Link"] = call.locations.next_page(f"/v2/{name}/tags/list", page[-1], len(page))
+    return json_answer({"name": name, "tags": page}, headers)
+
+
+METHODS = {"GET": get, "HEAD": get}

@@ -1,0 +1,160 @@
+"""`/v2/<name>/blobs/uploads/…`: start (end-4, end-11), receive (end-5), finish (end-6), ask (end-13), cancel."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from registry_wsgi.api.respond import answer
+from registry_wsgi.descriptor import Descriptor, Digest
+from registry_wsgi.errors import BlobUnknown, DigestInvalid, NameInvalid, RangeInvalid, SizeInvalid
+
+if TYPE_CHECKING:
+    from flask import Response
+
+    from registry_wsgi.api.call import Call
+    from registry_wsgi.interfaces import BlobWriter
+
+_CONTENT_RANGE = re.compile(r"(?:bytes[ =])?([0-9]{1,19})-([0-9]{1,19})(?:/.*)?")
+
+
+def start(call: Call) -> Response:
+    """Mount a blob of another repository, take one whole, or open a session. A mount that cannot be is a session."""
+    if call.query("mount"):
+        mounted = _mount(call, call.query("mount"), call.query("from"))
+        if mounted is not None:
+            return mounted
+    elif call.query("digest") and not call.body.empty:
+        return _monolithic(call, Digest.parse(call.query("digest")))
+    return _accepted(call, call.repository.blobs.create(call.ctx))
+
+
+def status(call: Call) -> Response:
+    size = call.repository.blobs.upload_size(call.ctx, call.argument)
+    return answer(204, _session_headers(call, call.argument, size))
+
+
+def receive(call: Call) -> Response:
+    body = call.body
+    upload = call.repository.blobs.resume(call.ctx, call.argument)
+    try:
+        _receive(call, upload)
+    finally:
+        upload.close(call.ctx)
+    call.ctx.debug("received", **{"upload.id": upload.id, "upload.received": body.received})
+    return _accepted(call, upload)
+
+
+def finish(call: Call) -> Response:
+    """Take what is left of the content and commit. Content that is not the digest's cancels the upload.
+
+    Except after a chunked body: the client may have died in the middle of it without the server's
+    knowing, and would lose all that it sent before.
+    """
+    upload = call.repository.blobs.resume(call.ctx, call.argument)
+    try:
+        if not call.query("digest"):
+            raise DigestInvalid("digest missing: the query must have digest=<algorithm>:<hex>")
+        digest = Digest.parse(call.query("digest"))
+        if not call.body.empty:
+            _receive(call, upload)
+        return _committed(call, upload, digest, cancel_on_mismatch=call.body.length is not None)
+    finally:
+        upload.close(call.ctx)
+
+
+def cancel(call: Call) -> Response:
+    upload = call.repository.blobs.resume(call.ctx, call.argument)
+    upload.cancel(call.ctx)
+    return answer(204, {"Docker-Upload-UUID": upload.id})
+
+
+def _mount(call: Call, mount: str, source: str) -> Response | None:
+    """Return the response to a mount, or None where there is nothing to mount: the client then uploads."""
+    try:
+        digest = Digest.parse(mount)
+        origin = call.namespace.repository(source)
+        descriptor = call.repository.blobs.mount(call.ctx, digest, origin.blobs)
+    except (BlobUnknown, DigestInvalid, NameInvalid) as error:
+        call.ctx.debug("not mounted", **{"mount.reason": error})
+        return None
+    call.note("mount", descriptor, from_repository=source)
+    return _created(call, digest)
+
+
+def _monolithic(call: Call, digest: Digest) -> Response:
+    upload = call.repository.blobs.create(call.ctx)
+    try:
+        upload.prepare(call.ctx)
+        for block in call.body.blocks():
+            upload.write(block)
+        return _committed(call, upload, digest, cancel_on_mismatch=True)
+    except SizeInvalid:
+        upload.cancel(call.ctx)  # nobody was told of this upload: nobody will resume it
+        raise
+    finally:
+        upload.close(call.ctx)
+
+
+def _receive(call: Call, upload: BlobWriter) -> None:
+    """Append the body; what arrived of one that breaks off stays, and the client may ask how much it was."""
+    declared = _declared_range(call, upload)
+    upload.prepare(call.ctx)
+    for block in call.body.blocks():
+        if declared is not None and call.body.received > declared:
+            raise SizeInvalid(f"the body is longer than the {declared} bytes of its Content-Range")
+        upload.write(block)
+    if declared is not None and call.body.received != declared:
+        raise SizeInvalid(f"the body has {call.body.received} bytes, and its Content-Range {declared}")
+
+
+def _declared_range(call: Call, upload: BlobWriter) -> int | None:
+    """Return the length that Content-Range declares; raise RangeInvalid where it does not go on from the end."""
+    header = call.request.headers.get("Content-Range")
+    if header is None:
+        return None
+    match = _CONTENT_RANGE.fullmatch(header.strip())
+    session = _session_headers(call, upload.id, upload.size)
+    if match is None:
+        raise RangeInvalid(f"Content-Range {header[:80]!r} is not of the form <first>-<last>", headers=session)
+    first, last = int(match[1]), int(match[2])
+    if first != upload.size or last < first:
+        detail = f"the upload has {upload.size} bytes and cannot go on with the range {first}-{last}"
+        raise RangeInvalid(detail, headers=session)
+    length = last - first + 1
+    if call.body.length not in (None, length):
+        raise SizeInvalid(f"the Content-Length is {call.body.length}, but the Content-Range has {length} bytes")
+    return length
+
+
+def _committed(call: Call, upload: BlobWriter, digest: Digest, *, cancel_on_mismatch: bool) -> Response:
+    try:
+        descriptor: Descriptor = upload.commit(call.ctx, digest)
+    except DigestInvalid:
+        if cancel_on_mismatch:
+            upload.cancel(call.ctx)
+        raise
+    call.note("push", descriptor)
+    return _created(call, digest)
+
+
+def _accepted(call: Call, upload: BlobWriter) -> Response:
+    return answer(202, _session_headers(call, upload.id, upload.size))
+
+
+def _created(call: Call, digest: Digest) -> Response:
+    location = call.locations.blob(call.repository.name, digest)
+    return answer(201, {"Location": location, "Docker-Content-Digest": digest})
+
+
+def _session_headers(call: Call, upload_id: str, size: int) -> dict[str, str]:
+    """Return where to go on and the inclusive range received so far; nothing yet is `0-0`, too."""
+    return {
+        "Location": call.locations.upload(call.repository.name, upload_id),
+        "Range": f"0-{max(0, size - 1)}",
+        "Docker-Upload-UUID": upload_id,
+    }
+
+
+METHODS = {"GET": status, "HEAD": status, "PATCH": receive, "PUT": finish, "DELETE": cancel}
+COLLECTION_METHODS = {"POST": start}

@@ -1,0 +1,128 @@
+"""The composition root: from a configuration to a WSGI application."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from registry_wsgi import config as configuration
+from registry_wsgi import logs, plugins
+from registry_wsgi.api.call import Options
+from registry_wsgi.api.core import create_core
+from registry_wsgi.drivers.traced import TracedDriver
+from registry_wsgi.errors import ConfigurationError
+from registry_wsgi.middleware.compose import Layer, compose
+from registry_wsgi.middleware.tracing import TracingLayer
+from registry_wsgi.storage.registry import Registry
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Mapping
+
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+    from registry_wsgi.config import Configuration
+    from registry_wsgi.interfaces import BlobDescriptorCacheProvider, StorageDriver, WSGIApplication
+
+    Source = Configuration | Mapping[str, object] | str | os.PathLike[str] | None
+
+_logger = logging.getLogger("registry_wsgi")
+
+
+def create_app(source: Source = None) -> WSGIApplication:
+    """Return the registry as an application of its own, for a server to run: `gunicorn 'registry_wsgi:create_app()'`.
+
+    `source` is a configuration, a mapping like one, or the path of a YAML file; without it
+    the path is taken from REGISTRY_CONFIGURATION_PATH, and without that the defaults hold. Sets up the
+    logger `registry_wsgi` as configured. Raises ConfigurationError.
+    """
+    config = _loaded(source)
+    logs.configure(config.log.level, config.log.formatter, access_log=not config.log.accesslog_disabled)
+    for warning in config.warnings:
+        _logger.warning(warning)
+    return build(config)
+
+
+def mount(host: WSGIApplication, source: Source, *, open_access: bool = False) -> WSGIApplication:
+    """Return an application that answers `/v2/` with the registry and everything else with `host`.
+
+    Nothing of the host's is touched, its logging neither. A registry without access control lets everyone
+    push; `open_access=True` says that this is meant. Raises ConfigurationError.
+    """
+    if not open_access:
+        raise ConfigurationError(
+            "a registry mounted without access control lets everyone push: say mount(…, open_access=True) if it should"
+        )
+    registry = build(_loaded(source))
+
+    def mounted(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        ours = path.startswith("/v2/") or path == "/v2"
+        return (registry if ours else host)(environ, start_response)
+
+    return mounted
+
+
+def build(config: Configuration) -> WSGIApplication:
+    """Return the whole stack of layers around the core."""
+    registry = create_registry(config)
+    options = Options(
+        host=config.http.host,
+        catalog_max_entries=config.catalog_maxentries,
+        tags_max=config.tags_maxtags,
+        read_only=config.storage.readonly,
+    )
+    app = compose(create_core(registry, options), layers(config))
+    return _below(app, config.http.prefix.rstrip("/")) if config.http.prefix else app
+
+
+def create_registry(config: Configuration) -> Registry:
+    """Return the Namespace over the configured driver and cache."""
+    return Registry(_driver(config), cache=_cache(config), delete_enabled=config.storage.delete_enabled)
+
+
+def layers(config: Configuration) -> list[Layer]:
+    """Return the layers from the outside in: ours, and after those of the same stage the configured ones."""
+    tracing = {"fields": config.log.fields, "trust_forwarded": config.http.trust_forwarded}
+    stack = [Layer("tracing", TracingLayer, tracing)]
+    for number, extra in enumerate(config.middleware):
+        key = f"middleware.http[{number}]"
+        stack.append(Layer(extra.name, plugins.load("registry_wsgi.middleware", extra.name, key=key), extra.options))
+    return sorted(stack, key=lambda layer: layer.stage)
+
+
+def _driver(config: Configuration) -> StorageDriver:
+    name = config.storage.driver
+    driver: StorageDriver = plugins.build(
+        "registry_wsgi.storage_drivers", name, config.storage.parameters, key=f"storage.{name}"
+    )
+    return TracedDriver(driver) if config.log.level == "debug" else driver
+
+
+def _cache(config: Configuration) -> BlobDescriptorCacheProvider | None:
+    cache = config.storage.cache
+    if cache is None:
+        return None
+    built: BlobDescriptorCacheProvider = plugins.build(
+        "registry_wsgi.cache_providers", cache.provider, cache.parameters, key="storage.cache.blobdescriptor"
+    )
+    return built
+
+
+def _loaded(source: Source) -> Configuration:
+    return source if isinstance(source, configuration.Configuration) else configuration.load(source)
+
+
+def _below(app: WSGIApplication, prefix: str) -> WSGIApplication:
+    """Serve `app` below `prefix`, which becomes a part of the script name, so that every Location has it."""
+
+    def prefixed(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if not path.startswith(prefix + "/"):
+            start_response("404 Not Found", [("Content-Type", "text/plain"), ("Content-Length", "0")])
+            return []
+        environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + prefix
+        environ["PATH_INFO"] = path[len(prefix) :]
+        return app(environ, start_response)
+
+    return prefixed

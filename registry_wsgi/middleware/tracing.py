@@ -1,0 +1,176 @@
+"""The outermost layer: gives each request its Context, logs its end, and answers what nobody else could."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from werkzeug.wsgi import ClosingIterator
+
+from registry_wsgi.api.respond import API_VERSION, envelope
+from registry_wsgi.context import ENVIRON_KEY, Context, logger
+from registry_wsgi.errors import RegistryError
+from registry_wsgi.logs import ACCESS_LOGGER
+from registry_wsgi.middleware.compose import Stage
+from registry_wsgi.routes import parse_route
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from _typeshed import OptExcInfo
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+    from registry_wsgi.interfaces import WSGIApplication
+
+_access = logging.getLogger(ACCESS_LOGGER)
+
+
+class TracingLayer:
+    """Makes the Context and writes "response completed" and the access log when the body has been sent.
+
+    `fields` go onto every log line; `trust_forwarded` takes the client's address from
+    X-Forwarded-For and X-Real-Ip, which only a proxy that sets them makes true.
+    """
+
+    stage = Stage.CONTEXT
+
+    def __init__(
+        self, app: WSGIApplication, *, fields: Mapping[str, object] | None = None, trust_forwarded: bool = False
+    ) -> None:
+        self._app = app
+        self._fields = dict(fields or {})
+        self._trust_forwarded = trust_forwarded
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        ctx = Context(parse_route(environ["PATH_INFO"]), lambda: self._describe(ctx, environ))
+        environ[ENVIRON_KEY] = ctx
+        started = _Started(start_response)
+        try:
+            body = self._app(environ, started)
+        except Exception:
+            logger.exception("a request failed", extra={"fields": self._describe(ctx, environ)})
+            if started.status:
+                raise  # the server must cut the connection: a status is out already
+            body = _internal_error(started)
+        if not (logger.isEnabledFor(logging.INFO) or _access.isEnabledFor(logging.INFO)):
+            return body
+        return _after(body, lambda: self._completed(ctx, environ, started))
+
+    def _completed(self, ctx: Context, environ: WSGIEnvironment, started: _Started) -> None:
+        code = int(started.status[:3] or 0)
+        if 200 <= code < 400:
+            ctx.info(
+                "response completed",
+                **{
+                    "http.response.status": code,
+                    "http.response.written": started.length,
+                    "http.response.contenttype": started.header("content-type"),
+                    "http.response.duration": f"{time.monotonic() - ctx.started:.6f}s",
+                },
+            )
+        if _access.isEnabledFor(logging.INFO):
+            _access.info(_combined(ctx, environ, started, self._address(environ)))
+
+    def _describe(self, ctx: Context, environ: WSGIEnvironment) -> dict[str, object]:
+        """Return what every log line of a request says: the configured fields, the request, the route, the user."""
+        described: dict[str, object] = {
+            **self._fields,
+            "http.request.id": ctx.id,
+            "http.request.method": environ["REQUEST_METHOD"],
+            "http.request.host": environ.get("HTTP_HOST", ""),
+            "http.request.uri": _uri(environ),
+            "http.request.remoteaddr": self._address(environ),
+            "http.request.useragent": environ.get("HTTP_USER_AGENT", ""),
+        }
+        optional = {
+            "http.request.referer": environ.get("HTTP_REFERER"),
+            "http.request.contenttype": environ.get("CONTENT_TYPE"),
+            "vars.name": ctx.route.name,
+            "vars.argument": ctx.route.argument,
+            "auth.user.name": ctx.user,
+        }
+        return described | {key: value for key, value in optional.items() if value}
+
+    def _address(self, environ: WSGIEnvironment) -> str:
+        if self._trust_forwarded:
+            forwarded = environ.get("HTTP_X_FORWARDED_FOR", "").partition(",")[0].strip()
+            if forwarded or (forwarded := environ.get("HTTP_X_REAL_IP", "").strip()):
+                return str(forwarded)
+        return str(environ.get("REMOTE_ADDR", ""))
+
+
+class _Started:
+    """A start_response that remembers what it was called with."""
+
+    __slots__ = ("_start_response", "headers", "status")
+
+    def __init__(self, start_response: StartResponse) -> None:
+        self._start_response = start_response
+        self.status = ""
+        self.headers: list[tuple[str, str]] = []
+
+    def __call__(
+        self, status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None, /
+    ) -> Callable[[bytes], object]:
+        self.status, self.headers = status, headers
+        # Not every server's start_response takes a third argument that is None.
+        return self._start_response(status, headers, exc_info) if exc_info else self._start_response(status, headers)
+
+    def header(self, name: str) -> str:
+        return next((value for key, value in self.headers if key.lower() == name), "")
+
+    @property
+    def length(self) -> str:
+        return self.header("content-length") or "0"
+
+
+def _internal_error(start_response: StartResponse) -> Iterable[bytes]:
+    status, headers, body = envelope(RegistryError())
+    start_response(f"{status} Internal Server Error", [*headers.items(), API_VERSION])
+    return [body]
+
+
+def _after(body: Iterable[bytes], callback: Callable[[], None]) -> Iterable[bytes]:
+    """Call `callback` once `body` has been sent, leaving it the very object that it is where that can be.
+
+    A list has been sent as soon as it is returned, as far as anybody here can know. A server knows its
+    own file wrapper, and sends the file by itself, only while nothing stands around it.
+    """
+    if isinstance(body, list):
+        callback()
+        return body
+    close = getattr(body, "close", None)
+
+    def closing() -> None:
+        try:
+            if close is not None:
+                close()
+        finally:
+            callback()
+
+    try:
+        body.close = closing  # type: ignore[attr-defined]
+    except AttributeError:
+        return ClosingIterator(body, callback)
+    return body
+
+
+def _uri(environ: WSGIEnvironment) -> str:
+    query = environ.get("QUERY_STRING", "")
+    return f"{environ.get('SCRIPT_NAME', '')}{environ['PATH_INFO']}{'?' if query else ''}{query}"
+
+
+def _combined(ctx: Context, environ: WSGIEnvironment, started: _Started, address: str) -> str:
+    """Return a line of Apache's combined log format."""
+    now = time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime())
+    request = f"{environ['REQUEST_METHOD']} {_uri(environ)} {environ.get('SERVER_PROTOCOL', '')}"
+    referer, agent = environ.get("HTTP_REFERER", ""), environ.get("HTTP_USER_AGENT", "")
+    user = ctx.user or "-"
+    quoted = [_quoted(text) for text in (request, referer, agent)]
+    return f"{address} - {user} [{now}] {quoted[0]} {started.status[:3]} {started.length} {quoted[1]} {quoted[2]}"
+
+
+def _quoted(text: str) -> str:
+    """Return the text in quotes; what could break out of a log line is escaped."""
+    return '"' + text.encode("unicode_escape").decode("ascii").replace('"', '\\"') + '"'

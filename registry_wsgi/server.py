@@ -1,0 +1,85 @@
+"""Running the registry on granian, which parses HTTP and streams bodies in compiled code."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from registry_wsgi import app
+from registry_wsgi.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from registry_wsgi.config import Configuration
+
+_TARGET = "registry_wsgi.app:create_app"
+
+
+def run(config: Configuration, *, workers: int) -> None:
+    """Serve until SIGTERM or SIGINT. Raises ConfigurationError where `config` cannot be served."""
+    try:
+        from granian import Granian  # noqa: PLC0415 - an extra
+        from granian.constants import Interfaces  # noqa: PLC0415
+    except ImportError:
+        missing = "serve needs granian, which is not installed: pip install 'registry-wsgi[serve]'"
+        raise ConfigurationError(missing) from None
+    app.build(config)  # what cannot be built is said here, once, and not by every worker
+    host, port = address(config.http.addr)
+    _check_free(host, port)
+    _greet(config, host, port)
+    tls = config.http.tls
+    Granian(
+        _TARGET,
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        factory=True,
+        workers=workers,
+        respawn_failed_workers=True,
+        workers_kill_timeout=max(1, int(config.http.draintimeout)) if config.http.draintimeout else None,
+        websockets=False,
+        log_access=False,
+        log_level="warning",  # type: ignore[arg-type]
+        ssl_cert=Path(tls.certificate) if tls else None,
+        ssl_key=Path(tls.key) if tls else None,
+    ).serve()
+
+
+def address(text: str) -> tuple[str, int]:
+    """Return host and port of an address as Go writes it: `:5000` is every interface. Raises ConfigurationError."""
+    host, _, port = text.rpartition(":")
+    if not (port.isascii() and port.isdigit() and int(port) <= 65535):
+        raise ConfigurationError(f"http.addr: {text!r} is not of the form host:port")
+    return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - what the operator wrote
+
+
+def _check_free(host: str, port: int) -> None:
+    """Raise ConfigurationError where nothing can listen there; the server itself would only print a traceback."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ConfigurationError(f"http.addr: cannot listen on {host}:{port}: {error.strerror}") from None
+
+
+def _greet(config: Configuration, host: str, port: int) -> None:
+    scheme = "https" if config.http.tls else "http"
+    root = config.storage.parameters.get("rootdirectory", "")
+    stack = " → ".join([*(layer.name for layer in app.layers(config)), "core"])
+    click.echo(f"registry-wsgi listens on {scheme}://{host}:{port}/v2/", err=True)
+    click.echo(f"  storage   {config.storage.driver} {root}".rstrip(), err=True)
+    click.echo(f"  layers    {stack}", err=True)
+    if not _loopback(host):
+        click.echo("  warning   no access control, and not on loopback: whoever reaches it can push", err=True)
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

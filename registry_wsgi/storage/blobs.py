@@ -1,0 +1,76 @@
+"""The global blob store: content by its canonical digest, shared by all repositories.
+
+It gives nobody access to anything; the linked stores of repositories do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from registry_wsgi.descriptor import Descriptor, Digest
+from registry_wsgi.errors import BlobUnknown, ManifestTooLarge, PathNotFound
+from registry_wsgi.storage import paths
+
+if TYPE_CHECKING:
+    from registry_wsgi.context import Context
+    from registry_wsgi.interfaces import FileReader, StorageDriver
+
+SMALL = 4 * 1024 * 1024
+"""The most bytes that are ever read into memory at once: the limit of a manifest (OCI Distribution Spec 1.1, end-7)."""
+
+
+class GlobalBlobStore:
+    """Blobs by canonical digest over a driver; a BlobStatter that always asks the driver."""
+
+    def __init__(self, driver: StorageDriver) -> None:
+        self._driver = driver
+
+    def stat(self, ctx: Context, digest: Digest) -> Descriptor:
+        """Return size and digest as `application/octet-stream`. Raises BlobUnknown."""
+        try:
+            info = self._driver.stat(ctx, paths.blob_data(digest))
+        except PathNotFound:
+            raise BlobUnknown(digest) from None
+        if info.is_directory:
+            ctx.warning("a directory stands where a blob's data should", **{"blob.digest": digest})
+            raise BlobUnknown(digest)
+        return Descriptor(digest=digest, size=info.size)
+
+    def open(self, ctx: Context, digest: Digest) -> FileReader:
+        """Return a stream of the content. Raises BlobUnknown."""
+        try:
+            return self._driver.reader(ctx, paths.blob_data(digest))
+        except PathNotFound:
+            raise BlobUnknown(digest) from None
+
+    def get(self, ctx: Context, digest: Digest) -> bytes:
+        """Return the content of a small blob; raise BlobUnknown, or ManifestTooLarge above `SMALL` bytes."""
+        reader = self.open(ctx, digest)
+        try:
+            content = bytearray()
+            while block := reader.read(SMALL + 1 - len(content)):
+                content += block
+        finally:
+            reader.close()
+        if len(content) > SMALL:
+            raise ManifestTooLarge(f"{digest} has more than {SMALL} bytes and cannot be a manifest")
+        return bytes(content)
+
+    def put(self, ctx: Context, content: bytes) -> Descriptor:
+        """Store `content` unless the driver has it; return its canonical descriptor."""
+        descriptor = Descriptor(digest=Digest.of(content), size=len(content))
+        if not self._has(ctx, descriptor):
+            self._driver.put_content(ctx, paths.blob_data(descriptor.digest), content)
+        return descriptor
+
+    def adopt(self, ctx: Context, path: str, descriptor: Descriptor) -> None:
+        """Make the verified file at `path` the blob's data, unless the driver has it."""
+        if not self._has(ctx, descriptor):
+            self._driver.move(ctx, path, paths.blob_data(descriptor.digest))
+
+    def _has(self, ctx: Context, descriptor: Descriptor) -> bool:
+        # A registry that writes in place may have left a part of the blob; size tells.
+        try:
+            return self.stat(ctx, descriptor.digest).size == descriptor.size
+        except BlobUnknown:
+            return False

@@ -1,0 +1,75 @@
+"""A descriptor service in front of another: what was found is remembered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from registry_wsgi.errors import BlobUnknown
+
+if TYPE_CHECKING:
+    from registry_wsgi.context import Context
+    from registry_wsgi.descriptor import Descriptor, Digest
+    from registry_wsgi.interfaces import BlobAccessController, BlobDescriptorService
+
+
+class CachedBlobStatter:
+    """A BlobAccessController that asks `cache` first and `backend` on a miss or any failure of the cache.
+
+    A hit is believed only while the backend still has the link: caches of other processes
+    are not told of a delete, and a descriptor may be remembered by a look-up that a delete overtook.
+    So a hit costs one stat of the link, instead of reading it and a stat of the blob.
+    """
+
+    def __init__(self, cache: BlobDescriptorService, backend: BlobAccessController) -> None:
+        self._cache = cache
+        self._backend = backend
+
+    def stat(self, ctx: Context, digest: Digest) -> Descriptor:
+        descriptor = self._remembered(ctx, digest)
+        if descriptor is None:
+            descriptor = self._backend.stat(ctx, digest)
+            self._remember(ctx, digest, descriptor)
+        elif not self._backend.linked(ctx, digest):
+            self._forget(ctx, digest)
+            raise BlobUnknown(digest)
+        return descriptor
+
+    def linked(self, ctx: Context, digest: Digest) -> bool:
+        return self._backend.linked(ctx, digest)
+
+    def set_descriptor(self, ctx: Context, digest: Digest, descriptor: Descriptor) -> None:
+        self._backend.set_descriptor(ctx, digest, descriptor)
+        self._remember(ctx, digest, descriptor)
+
+    def clear(self, ctx: Context, digest: Digest) -> None:
+        """Forget, unlink, and forget again what another thread remembered in between. Raises BlobUnknown."""
+        self._forget(ctx, digest)
+        try:
+            self._backend.clear(ctx, digest)
+        finally:
+            self._forget(ctx, digest)
+
+    # A cache is never a reason to fail: whatever a provider raises is logged, and the backend answers.
+
+    def _remembered(self, ctx: Context, digest: Digest) -> Descriptor | None:
+        try:
+            return self._cache.stat(ctx, digest)
+        except BlobUnknown:
+            return None
+        except Exception as error:
+            ctx.error("the descriptor cache failed to look up a blob", error=error)
+            return None
+
+    def _remember(self, ctx: Context, digest: Digest, descriptor: Descriptor) -> None:
+        try:
+            self._cache.set_descriptor(ctx, digest, descriptor)
+        except Exception as error:
+            ctx.error("the descriptor cache failed to remember a blob", error=error)
+
+    def _forget(self, ctx: Context, digest: Digest) -> None:
+        try:
+            self._cache.clear(ctx, digest)
+        except BlobUnknown:
+            pass
+        except Exception as error:
+            ctx.error("the descriptor cache failed to forget a blob", error=error)

@@ -1,0 +1,156 @@
+"""The blobs of one repository: reached only through its links.
+
+Layers and manifest revisions are the same thing with different link paths, so one class
+serves both. A look-up tries the paths in order and success at any of them wins; only the
+first is ever written.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from registry_wsgi.descriptor import Descriptor, Digest
+from registry_wsgi.errors import BlobUnknown, DigestInvalid, PathNotFound, RegistryError, Unsupported
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from registry_wsgi.context import Context
+    from registry_wsgi.interfaces import BlobAccessController, BlobStatter, FileReader, StorageDriver
+    from registry_wsgi.storage.blobs import GlobalBlobStore
+    from registry_wsgi.storage.uploads import BlobUpload, Uploads
+
+    LinkPath = Callable[[Digest], str]
+
+
+class LinkedBlobStatter:
+    """A BlobAccessController over link files: no link, no blob."""
+
+    def __init__(self, driver: StorageDriver, target: BlobStatter, link_paths: tuple[LinkPath, ...]) -> None:
+        self._driver = driver
+        self._target = target
+        self._link_paths = link_paths
+
+    def resolve(self, ctx: Context, digest: Digest) -> Digest:
+        """Return the canonical digest that the link of `digest` holds. Raises BlobUnknown."""
+        for link_path in self._link_paths:
+            try:
+                content = self._driver.get_content(ctx, link_path(digest))
+            except PathNotFound:
+                continue
+            return parse_link(content, link_path(digest))
+        raise BlobUnknown(digest)
+
+    def stat(self, ctx: Context, digest: Digest) -> Descriptor:
+        return self._target.stat(ctx, self.resolve(ctx, digest))
+
+    def linked(self, ctx: Context, digest: Digest) -> bool:
+        for link_path in self._link_paths:
+            try:
+                self._driver.stat(ctx, link_path(digest))
+            except PathNotFound:
+                continue
+            return True
+        return False
+
+    def link(self, ctx: Context, canonical: Digest, aliases: Iterable[Digest] = ()) -> None:
+        """Write the canonical link, then those of other digests of the same content."""
+        for digest in dict.fromkeys((canonical, *aliases)):
+            self._driver.put_content(ctx, self._link_paths[0](digest), canonical.encode())
+
+    def set_descriptor(self, ctx: Context, digest: Digest, descriptor: Descriptor) -> None:
+        """Do nothing: links hold no descriptor."""
+
+    def clear(self, ctx: Context, digest: Digest) -> None:
+        """Delete the links at all paths. Raises BlobUnknown where there was none."""
+        found = False
+        for link_path in self._link_paths:
+            try:
+                self._driver.delete(ctx, link_path(digest))
+            except PathNotFound:
+                continue
+            found = True
+        if not found:
+            raise BlobUnknown(digest)
+
+
+def parse_link(content: bytes, path: str) -> Digest:
+    """Return the digest a link file holds; a file that holds none is damage, and no missing link."""
+    try:
+        return Digest.parse(content.decode("ascii"))
+    except (DigestInvalid, UnicodeDecodeError):
+        raise RegistryError(f"the link file {path} holds no digest") from None
+
+
+class LinkedBlobStore:
+    """The BlobStore of a repository.
+
+    `access` answers reads and may be cached; `links` asks the driver and answers whatever
+    decides about a write.
+    """
+
+    def __init__(
+        self,
+        blobs: GlobalBlobStore,
+        links: LinkedBlobStatter,
+        access: BlobAccessController,
+        uploads: Uploads,
+        *,
+        delete_enabled: bool,
+    ) -> None:
+        self._blobs = blobs
+        self._links = links
+        self._access = access
+        self._uploads = uploads
+        self._delete_enabled = delete_enabled
+
+    def stat(self, ctx: Context, digest: Digest) -> Descriptor:
+        return self._access.stat(ctx, digest)
+
+    def linked(self, ctx: Context, digest: Digest) -> bool:
+        """Tell whether the repository has the link *and* the blob, asking the driver."""
+        try:
+            self._links.stat(ctx, digest)
+        except BlobUnknown:
+            return False
+        return True
+
+    def get(self, ctx: Context, digest: Digest) -> bytes:
+        return self._blobs.get(ctx, self._links.resolve(ctx, digest))
+
+    def open(self, ctx: Context, digest: Digest) -> tuple[Descriptor, FileReader]:
+        descriptor = self._access.stat(ctx, digest)
+        return descriptor, self._blobs.open(ctx, descriptor.digest)
+
+    def put(self, ctx: Context, media_type: str, content: bytes, alias: Digest | None = None) -> Descriptor:
+        """Store and link small content under its canonical digest, and under `alias` if that is another."""
+        stored = self._blobs.put(ctx, content)
+        descriptor = Descriptor(digest=stored.digest, size=stored.size, media_type=media_type)
+        self.link(ctx, descriptor, alias or descriptor.digest)
+        return descriptor
+
+    def link(self, ctx: Context, descriptor: Descriptor, alias: Digest) -> None:
+        """Link first, cache last: whoever finds the descriptor finds the link."""
+        self._links.link(ctx, descriptor.digest, (alias,))
+        for digest in dict.fromkeys((descriptor.digest, alias)):
+            self._access.set_descriptor(ctx, digest, descriptor)
+
+    def create(self, ctx: Context) -> BlobUpload:
+        return self._uploads.create(ctx, self)
+
+    def resume(self, ctx: Context, upload_id: str) -> BlobUpload:
+        return self._uploads.resume(ctx, self, upload_id)
+
+    def upload_size(self, ctx: Context, upload_id: str) -> int:
+        return self._uploads.size(ctx, upload_id)
+
+    def mount(self, ctx: Context, digest: Digest, source: BlobStatter) -> Descriptor:
+        descriptor = source.stat(ctx, digest)
+        self._blobs.stat(ctx, descriptor.digest)  # a source may answer from a cache; the driver decides
+        self.link(ctx, descriptor, digest)
+        return descriptor
+
+    def delete(self, ctx: Context, digest: Digest) -> None:
+        if not self._delete_enabled:
+            raise Unsupported("deletion is off: storage.delete.enabled is not true")
+        self._access.clear(ctx, digest)

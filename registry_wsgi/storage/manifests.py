@@ -1,0 +1,96 @@
+"""The manifests of one repository: blobs that are linked as revisions and whose references are checked."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from registry_wsgi import mediatypes
+from registry_wsgi.descriptor import CANONICAL_ALGORITHM, Descriptor, Digest
+from registry_wsgi.errors import (
+    BlobUnknown,
+    DigestInvalid,
+    ManifestBlobUnknown,
+    ManifestInvalid,
+    ManifestTooLarge,
+    ManifestUnknown,
+    RegistryErrors,
+    Unsupported,
+)
+from registry_wsgi.manifests import recognise
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from registry_wsgi.context import Context
+    from registry_wsgi.interfaces import Manifest
+    from registry_wsgi.reference import Tag
+    from registry_wsgi.storage.linked import LinkedBlobStore
+    from registry_wsgi.storage.tags import TagStore
+
+
+class ManifestStore:
+    """A ManifestService over the revisions and the layers of a repository."""
+
+    def __init__(
+        self, revisions: LinkedBlobStore, layers: LinkedBlobStore, tags: TagStore, *, delete_enabled: bool
+    ) -> None:
+        self._revisions = revisions
+        self._layers = layers
+        self._tags = tags
+        self._delete_enabled = delete_enabled
+
+    def get(self, ctx: Context, digest: Digest) -> tuple[Descriptor, Manifest]:
+        # The second link path of revisions is that of layers: what is found there may be a layer,
+        # of any size and content, and that is no manifest.
+        try:
+            manifest = recognise(self._revisions.get(ctx, digest))
+        except (BlobUnknown, ManifestInvalid, ManifestTooLarge):
+            raise ManifestUnknown(f"unknown manifest {digest}") from None
+        return Descriptor(digest=digest, size=len(manifest.payload), media_type=manifest.media_type), manifest
+
+    def exists(self, ctx: Context, digest: Digest) -> bool:
+        try:
+            self.get(ctx, digest)
+        except ManifestUnknown:
+            return False
+        return True
+
+    def put(self, ctx: Context, manifest: Manifest, digest: Digest | None = None) -> Descriptor:
+        claimed = digest or Digest.of(manifest.payload)
+        self._verify_digest(manifest, claimed)
+        self._verify_references(ctx, manifest)
+        stored = self._revisions.put(ctx, manifest.media_type, manifest.payload, claimed)
+        return Descriptor(digest=claimed, size=stored.size, media_type=stored.media_type)
+
+    def delete(self, ctx: Context, digest: Digest) -> Sequence[Tag]:
+        if not self._delete_enabled:
+            raise Unsupported("deletion is off: storage.delete.enabled is not true")
+        self.get(ctx, digest)
+        # Tags first: should the process die in between, the delete can be asked for again.
+        untagged = self._tags.delete_pointing_at(ctx, self._canonical(ctx, digest))
+        try:
+            self._revisions.delete(ctx, digest)
+        except BlobUnknown:
+            raise ManifestUnknown(f"unknown manifest {digest}") from None
+        return untagged
+
+    def _canonical(self, ctx: Context, digest: Digest) -> Digest:
+        return digest if digest.algorithm == CANONICAL_ALGORITHM else self._revisions.stat(ctx, digest).digest
+
+    @staticmethod
+    def _verify_digest(manifest: Manifest, claimed: Digest) -> None:
+        actual = f"{claimed.algorithm}:{hashlib.new(claimed.algorithm, manifest.payload).hexdigest()}"
+        if actual != claimed:
+            raise DigestInvalid(f"the manifest's digest is {actual}, and not {claimed} as was claimed")
+
+    def _verify_references(self, ctx: Context, manifest: Manifest) -> None:
+        """Raise RegistryErrors with one error for each reference that the repository does not have."""
+        known = self.exists if manifest.media_type in mediatypes.INDEXES else self._layers.linked
+        missing = dict.fromkeys(
+            reference.digest
+            for reference in manifest.references
+            if reference.media_type not in mediatypes.FOREIGN_LAYERS and not known(ctx, reference.digest)
+        )
+        if missing:
+            raise RegistryErrors(ManifestBlobUnknown(str(digest)) for digest in missing)

@@ -1,0 +1,91 @@
+"""The tags of one repository."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from registry_wsgi.errors import ManifestUnknown, NameUnknown, PathNotFound, TagInvalid, Unsupported
+from registry_wsgi.reference import Tag
+from registry_wsgi.storage import paths
+from registry_wsgi.storage.linked import parse_link
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from registry_wsgi.context import Context
+    from registry_wsgi.descriptor import Digest
+    from registry_wsgi.interfaces import StorageDriver
+
+
+class TagStore:
+    """A TagService over the link files of tags."""
+
+    def __init__(self, driver: StorageDriver, name: str, *, delete_enabled: bool) -> None:
+        self._driver = driver
+        self._name = name
+        self._delete_enabled = delete_enabled
+
+    def get(self, ctx: Context, tag: Tag) -> Digest:
+        path = paths.tag_current_link(self._name, tag)
+        try:
+            return parse_link(self._driver.get_content(ctx, path), path)
+        except PathNotFound:
+            raise ManifestUnknown(f"unknown tag {tag}") from None
+
+    def put(self, ctx: Context, tag: Tag, digest: Digest) -> None:
+        """Point the tag at the canonical `digest`; the entry in its history comes second, for a tag
+        with a history alone would be listed and could not be got."""
+        self._driver.put_content(ctx, paths.tag_current_link(self._name, tag), digest.encode())
+        self._driver.put_content(ctx, paths.tag_index_link(self._name, tag, digest), digest.encode())
+
+    def delete(self, ctx: Context, tag: Tag) -> None:
+        if not self._delete_enabled:
+            raise Unsupported("deletion is off: storage.delete.enabled is not true")
+        try:
+            self._driver.delete(ctx, paths.tag(self._name, tag))
+        except PathNotFound:
+            raise ManifestUnknown(f"unknown tag {tag}") from None
+
+    def list(self, ctx: Context) -> list[Tag]:
+        try:
+            children = self._driver.list(ctx, paths.tags(self._name))
+        except PathNotFound:
+            self._check_repository(ctx)
+            return []
+        return sorted(self._parsed(children))
+
+    def delete_pointing_at(self, ctx: Context, digest: Digest) -> Sequence[Tag]:
+        """Delete the tags that point at `digest` and return them; a repository without tags has none."""
+        try:
+            children = self._driver.list(ctx, paths.tags(self._name))
+        except PathNotFound:
+            return []
+        return [tag for tag in self._parsed(children) if self._delete_if(ctx, tag, digest)]
+
+    def _delete_if(self, ctx: Context, tag: Tag, digest: Digest) -> bool:
+        try:
+            if self.get(ctx, tag) != digest:
+                return False
+            self._driver.delete(ctx, paths.tag(self._name, tag))
+        except (ManifestUnknown, PathNotFound):
+            return False
+        return True
+
+    @staticmethod
+    def _parsed(children: Sequence[str]) -> Sequence[Tag]:
+        tags = []
+        for child in children:
+            try:
+                tags.append(Tag.parse(child.rpartition("/")[2]))
+            except TagInvalid:
+                continue  # whatever else an operator left there
+        return tags
+
+    def _check_repository(self, ctx: Context) -> None:
+        for path in (paths.manifests(self._name), paths.layers(self._name)):
+            try:
+                self._driver.stat(ctx, path)
+            except PathNotFound:
+                continue
+            return
+        raise NameUnknown({"name": self._name})
