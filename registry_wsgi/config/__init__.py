@@ -1,0 +1,129 @@
+"""The configuration: registry:2's YAML file and environment variables, checked once at start-up.
+
+Loading logs nothing and changes nothing: what the operator should hear is in `Configuration.warnings`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, Final
+
+from registry_wsgi.config import document, environment
+from registry_wsgi.config.checks import check
+from registry_wsgi.config.model import HTTP, TLS, Cache, Configuration, Layer, Log, Storage
+from registry_wsgi.config.schema import TREE
+from registry_wsgi.errors import ConfigurationError
+
+__all__ = ["HTTP", "TLS", "Cache", "Configuration", "Layer", "Log", "Storage", "load"]
+
+Source = str | os.PathLike[str] | Mapping[str, Any]
+
+# Without any configuration: a registry for oneself.
+_ALONE: Final = {
+    "version": "0.1",
+    "storage": {"filesystem": {"rootdirectory": "./data"}, "cache": {"blobdescriptor": "inmemory"}},
+    "http": {"addr": "127.0.0.1:5000"},
+}
+_CACHED_DESCRIPTORS: Final = 10000
+_RESERVED: Final = TREE.children["storage"].children
+
+
+def load(source: Source | None = None, environ: Mapping[str, str] | None = None) -> Configuration:
+    """Return the configuration of a file, of a mapping like a parsed one, or of the environment alone.
+
+    None means the file that REGISTRY_CONFIGURATION_PATH names or, without one, a filesystem under
+    `./data` on 127.0.0.1:5000. REGISTRY_* variables, of os.environ unless `environ` is given,
+    override a file; a mapping is overridden only where `environ` is given, and needs no `version`.
+    Raises ConfigurationError, whose text is one line that names the key and what is allowed.
+    """
+    variables: Mapping[str, str] = os.environ if environ is None else environ
+    if source is None:
+        source = variables.get(environment.CONFIGURATION_PATH) or _ALONE
+    elif isinstance(source, Mapping):
+        source = {"version": "0.1", **source}
+        variables = environ or {}
+    content = document.plain(source) if isinstance(source, Mapping) else document.read(source)
+    warnings: list[str] = []
+    if isinstance(content, dict):
+        warnings += environment.override(content, variables)
+    return _configuration(check({} if content is None else content, warnings), warnings)
+
+
+def _configuration(checked: dict[str, Any], warnings: list[str]) -> Configuration:
+    log = _log(checked["log"], checked["loglevel"], warnings)
+    storage = _storage(checked["storage"], warnings)
+    layers = (layer for layer in checked["middleware"]["http"] if not layer["disabled"])
+    maxentries = checked["catalog"]["maxentries"]
+    return Configuration(
+        version=checked["version"],
+        log=log,
+        storage=storage,
+        http=_http(checked["http"]),
+        middleware=tuple(Layer(layer["name"], layer["options"]) for layer in layers),
+        catalog_maxentries=maxentries if maxentries > 0 else 1000,
+        tags_maxtags=checked["tags"]["maxtags"] or 1000,
+        warnings=tuple(warnings),
+    )
+
+
+def _log(section: dict[str, Any], loglevel: str | None, warnings: list[str]) -> Log:
+    if loglevel is not None:
+        warnings.append("loglevel is deprecated: write log.level")
+    return Log(
+        level=section["level"] or loglevel or "info",
+        formatter=section["formatter"],
+        fields=section["fields"],
+        accesslog_disabled=section["accesslog"]["disabled"],
+    )
+
+
+def _storage(section: dict[str, Any], warnings: list[str]) -> Storage:
+    drivers = [name for name in section if name not in _RESERVED]
+    if not drivers:
+        raise ConfigurationError(
+            "storage: no storage configuration provided; name one driver, such as storage.filesystem"
+        )
+    if len(drivers) > 1:
+        raise ConfigurationError(
+            f"storage: exactly one driver is allowed, not {', '.join(drivers)}"
+            f"; REGISTRY_STORAGE replaces the whole section; beside the driver: {', '.join(sorted(_RESERVED))}"
+        )
+    return Storage(
+        driver=drivers[0],
+        parameters=section[drivers[0]],
+        cache=_cache(section["cache"], warnings),
+        delete_enabled=section["delete"]["enabled"],
+        readonly_enabled=section["maintenance"]["readonly"]["enabled"],
+    )
+
+
+def _cache(section: dict[str, Any], warnings: list[str]) -> Cache | None:
+    """Return the cache by registry:2's rule: `layerinfo` counts only where `blobdescriptor` is absent, not empty."""
+    provider, layerinfo, size = section["blobdescriptor"], section["layerinfo"], section["blobdescriptorsize"]
+    if layerinfo is not None:
+        effect = "which it means" if provider is None else "which is given too and counts"
+        warnings.append(f"storage.cache.layerinfo is deprecated: write storage.cache.blobdescriptor, {effect}")
+    provider = layerinfo if provider is None else provider
+    if provider != "inmemory":
+        if size is not None:
+            warnings.append("storage.cache.blobdescriptorsize has an effect only with the cache inmemory")
+        return Cache(provider, {}) if provider else None
+    return Cache(provider, {"size": _CACHED_DESCRIPTORS if size is None else max(size, 0)})
+
+
+def _http(section: dict[str, Any]) -> HTTP:
+    certificate, key = section["tls"]["certificate"], section["tls"]["key"]
+    if bool(certificate) != bool(key):
+        missing = "key" if certificate else "certificate"
+        raise ConfigurationError(f"http.tls.{missing}: required, but not given; allowed: the path of a PEM file")
+    return HTTP(
+        addr=section["addr"],
+        prefix=section["prefix"],
+        host=section["host"],
+        relativeurls=section["relativeurls"],
+        headers=section["headers"],
+        draintimeout=section["draintimeout"],
+        tls=TLS(certificate, key) if certificate else None,
+        trust_proxy_headers=section["trustproxyheaders"],
+    )

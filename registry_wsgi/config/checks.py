@@ -1,0 +1,110 @@
+"""A document against the table of keys: every value checked, every default filled in."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from registry_wsgi.config.schema import BARE, TREE, Key, Node, State
+from registry_wsgi.errors import ConfigurationError
+
+_TYPES = {bool: "a boolean", int: "an integer", float: "a number", str: "text", list: "a list", dict: "a mapping"}
+
+
+def check(document: object, warnings: list[str]) -> dict[str, Any]:
+    """Return the document with every supported key in it; warnings of the others are appended.
+
+    Raises ConfigurationError for an unknown key, a missing required one, a value of the wrong
+    type, and a key that must not be neglected.
+    """
+    try:
+        return _section(TREE, document, "", warnings)
+    except RecursionError as error:
+        raise ConfigurationError("the configuration is nested too deeply, or in itself") from error
+
+
+def _value(node: Node, value: object, path: str, warnings: list[str]) -> Any:
+    if node.key:
+        _judge(node.key, value, path, warnings)
+    if node.items:
+        return _elements(node.items, value, path, warnings)
+    if node.children:
+        return _section(node, value, path, warnings)
+    return _leaf(node.key, value, path) if node.key else None
+
+
+def _judge(key: Key, value: object, path: str, warnings: list[str]) -> None:
+    if key.state is State.UNSUPPORTED and not key.idle(value):
+        warnings.append(f"{path} is not supported yet and has no effect")
+    if key.state is State.REFUSED and not key.idle(value):
+        raise ConfigurationError(f"{path}: {key.lacks} is not available yet; remove the key to start without it")
+
+
+def _leaf(key: Key, value: object, path: str) -> Any:
+    if any(value is unset or (unset == "" and value == "") for unset in key.kind.unset):
+        return copy.copy(key.default)
+    try:
+        return key.kind.parse(value)
+    except ValueError as error:
+        raise _wrong(path, key.kind.allowed, value) from error
+
+
+def _elements(item: Node, value: object, path: str, warnings: list[str]) -> list[Any]:
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise _wrong(path, "a list", value)
+    return [_value(item, element, f"{path}[{number}]", warnings) for number, element in enumerate(value)]
+
+
+def _section(node: Node, value: object, path: str, warnings: list[str]) -> dict[str, Any]:
+    if path in BARE and isinstance(value, str):
+        value = {value: None} if value else None
+    if value is None and node.path.endswith("[]"):
+        value = {}  # an element is there even if it is empty, and may lack what it requires
+    checked = {name: _absent(child) for name, child in node.children.items()}
+    if value is None:
+        return checked
+    if not isinstance(value, Mapping):
+        raise _wrong(path or "the configuration", "a mapping", value)
+    for name, inner in value.items():
+        child = node.child(name) if isinstance(name, str) else None
+        if child is None:
+            raise _unknown(f"{path}.{_shown(name)}".lstrip("."), name, node.children)
+        checked[name] = _value(child, inner, f"{path}.{_shown(name)}".lstrip("."), warnings)
+    for name, child in node.children.items():
+        if child.key and child.key.required and value.get(name) in (None, ""):
+            raise ConfigurationError(
+                f"{path}.{name}: required, but not given; allowed: {child.key.kind.allowed}".lstrip(".")
+            )
+    return checked
+
+
+def _absent(node: Node) -> Any:
+    if node.items:
+        return []
+    if node.children:
+        return {name: _absent(child) for name, child in node.children.items()}
+    return copy.copy(node.key.default) if node.key else None
+
+
+def _wrong(path: str, allowed: str, value: object) -> ConfigurationError:
+    kind = _TYPES.get(type(value), type(value).__name__)
+    # Mappings and lists may hold secrets of their neighbours: only a scalar is shown.
+    found = kind if isinstance(value, (dict, list)) or value is None else f"{_shown(value)} ({kind})"
+    return ConfigurationError(f"{path}: must be {allowed}, not {found}")
+
+
+def _unknown(path: str, name: object, known: Iterable[str]) -> ConfigurationError:
+    allowed = sorted(known)
+    near = difflib.get_close_matches(str(name).lower(), allowed, n=1)
+    hint = f" did you mean {near[0]}?" if near else ""
+    return ConfigurationError(f"{path}: unknown key;{hint} allowed: {', '.join(allowed)}")
+
+
+def _shown(value: object) -> str:
+    text = str(value)
+    short = text if len(text) <= 60 else f"{text[:57]}..."
+    return short if short.isprintable() else ascii(short)

@@ -1,0 +1,147 @@
+"""What the value of a key may be: the words for it, and the check."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from registry_wsgi.config.durations import parse_duration
+
+_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+(%\w+)?\]|[\w.-]*):(\d{1,5})", re.ASCII)
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2, token
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 §5.5; no line break can get into a response
+_PREFIX = re.compile(r"/(?:[\w.~-]+/)*", re.ASCII)
+_URL = re.compile(r"https?://[^\s?#]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """`parse` returns the checked value or raises ValueError; `allowed` says in words what it takes.
+
+    Values in `unset` stand for the key's default. Below an `open` kind environment variables may name anything.
+    """
+
+    allowed: str
+    parse: Callable[[Any], Any]
+    unset: tuple[object, ...] = (None,)
+    open: bool = False
+
+
+def one_of(*names: str) -> Kind:
+    """Return the kind of a word among `names`, in any case, as registry:2 takes it."""
+
+    def parse(value: object) -> str:
+        if not isinstance(value, str) or value.lower() not in names:
+            raise ValueError("not among the names")
+        return value.lower()
+
+    return Kind(f"one of {', '.join(names)}" if len(names) > 1 else names[0], parse, unset=(None, ""))
+
+
+def _boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("not a boolean")
+    return value
+
+
+def _integer(value: object) -> int:
+    if type(value) is not int or abs(value) >= 2**63:
+        raise ValueError("not an integer of 64 bits")
+    return value
+
+
+def _positive(value: object) -> int:
+    number = _integer(value)
+    if number < 0:
+        raise ValueError("negative")
+    return number
+
+
+def _seconds(value: object) -> float:
+    seconds = parse_duration(value)
+    if seconds < 0:
+        raise ValueError("negative")
+    return seconds
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("not text")
+    return value
+
+
+def _name(value: object) -> str:
+    return "" if value is None else _text(value)
+
+
+def _version(value: object) -> str:
+    if value not in (0.1, "0.1"):
+        raise ValueError("another version")
+    return "0.1"
+
+
+def _address(value: object) -> str:
+    match = _ADDRESS.fullmatch(_text(value))
+    if not match or int(match[3]) > 65535:
+        raise ValueError("not an address")
+    return match[0]
+
+
+def _prefix(value: object) -> str:
+    text = _text(value)
+    if not _PREFIX.fullmatch(text):
+        raise ValueError("not a prefix")
+    return "" if text == "/" else text
+
+
+def _url(value: object) -> str:
+    text = _text(value)
+    if not _URL.fullmatch(text) or not text.isprintable() or not urlsplit(text).hostname:
+        raise ValueError("not an absolute URL")
+    return text
+
+
+def _mapping(value: object) -> dict[str, object]:
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise ValueError("not a mapping")
+    return dict(value)
+
+
+def _headers(value: object) -> dict[str, tuple[str, ...]]:
+    headers = {name: tuple(_header_value(item) for item in _list(items)) for name, items in _mapping(value).items()}
+    if not all(_HEADER_NAME.fullmatch(name) for name in headers):
+        raise ValueError("not a header name")
+    return headers
+
+
+def _header_value(value: object) -> str:
+    # `[true]` and `[600]` are what registry:2's users write without quotes.
+    text = str(value).lower() if isinstance(value, bool) else str(value) if type(value) is int else _text(value)
+    if not _HEADER_VALUE.fullmatch(text):
+        raise ValueError("not a header value")
+    return text
+
+
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError("not a list")
+    return value
+
+
+ANYTHING = Kind("anything", lambda value: value, open=True)
+BOOLEAN = Kind("true or false", _boolean)
+INTEGER = Kind("an integer", _integer)
+POSITIVE = Kind("an integer, zero or more", _positive)
+DURATION = Kind("a duration, zero or more, such as 30s or 1h30m", _seconds)
+TEXT = Kind("text", _text, unset=(None, ""))
+# A name that is present and empty says "none": it is not the same as an absent one.
+NAME = Kind("a name in text, or empty for none", _name, unset=())
+VERSION = Kind("0.1", _version)
+ADDRESS = Kind("an address such as 127.0.0.1:5000, [::1]:5000, or :5000 for all interfaces", _address, unset=(None, ""))
+PREFIX = Kind("a path that begins and ends with a slash, such as /registry/", _prefix, unset=(None, ""))
+URL = Kind("an absolute URL such as https://registry.example.com", _url, unset=(None, ""))
+MAPPING = Kind("a mapping with keys in text", _mapping, open=True)
+HEADERS = Kind("a mapping of header names to lists of text, such as {X-Frame-Options: [deny]}", _headers, open=True)

@@ -1,0 +1,91 @@
+"""What a configuration is, once it is checked: frozen, plain data that every process can be handed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """`fields` are added to every line."""
+
+    level: str
+    formatter: str
+    fields: Mapping[str, object]
+    accesslog_disabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """The provider of the blob descriptor cache by its plugin's name, and its factory's parameters."""
+
+    provider: str
+    parameters: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """The storage driver by its plugin's name, its factory's parameters, and what is done over it."""
+
+    driver: str
+    parameters: Mapping[str, object]
+    cache: Cache | None
+    delete_enabled: bool
+    readonly_enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TLS:
+    """Paths of PEM files."""
+
+    certificate: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class HTTP:
+    """`prefix` is empty or begins and ends with a slash; `host` is empty or an absolute URL; times are seconds."""
+
+    addr: str
+    prefix: str
+    host: str
+    relativeurls: bool
+    headers: Mapping[str, tuple[str, ...]]
+    draintimeout: float
+    tls: TLS | None
+    trust_proxy_headers: bool
+
+    @property
+    def interface(self) -> str:
+        """The address to listen on, without brackets; `:5000` is all of them."""
+        return self.addr.rpartition(":")[0].strip("[]") or "0.0.0.0"  # noqa: S104 - the operator's own words
+
+    @property
+    def port(self) -> int:
+        return int(self.addr.rpartition(":")[2])
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A WSGI layer by its plugin's name, and its factory's parameters."""
+
+    name: str
+    options: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """`middleware` stands in the order of the file; `warnings` are lines for the caller to log."""
+
+    version: str
+    log: Log
+    storage: Storage
+    http: HTTP
+    middleware: tuple[Layer, ...]
+    catalog_maxentries: int
+    tags_maxtags: int
+    warnings: tuple[str, ...]

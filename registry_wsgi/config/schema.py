@@ -1,0 +1,228 @@
+"""Every key of registry:2, of registry:3 and of our own: what it may be and how far it is supported.
+
+The table is the schema: the checks, the names of environment variables and the tests of the
+manual are all read from it. In a path `[]` is each element of a list and `<driver>` any name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any, Final
+
+from registry_wsgi.config.kinds import (
+    ADDRESS,
+    ANYTHING,
+    BOOLEAN,
+    DURATION,
+    HEADERS,
+    INTEGER,
+    MAPPING,
+    NAME,
+    POSITIVE,
+    PREFIX,
+    TEXT,
+    URL,
+    VERSION,
+    Kind,
+    one_of,
+)
+
+
+class State(Enum):
+    SUPPORTED = auto()
+    UNSUPPORTED = auto()  # a warning: it has no effect
+    REFUSED = auto()  # an error: without it more would be open, or something else served, than the operator believes
+    PART = auto()  # a key inside an unsupported or refused section, which speaks for it
+
+
+def nothing(value: object) -> bool:
+    """Tell whether a value is empty, false or zero all the way down: it asks for nothing."""
+    if isinstance(value, Mapping):
+        return all(nothing(inner) for inner in value.values())
+    if isinstance(value, list):
+        return all(nothing(inner) for inner in value)
+    return not value
+
+
+def settled(key: str, value: object) -> Callable[[Any], bool]:
+    """Return a test for a section that is empty or whose `key` has the one value that asks for what is done anyway."""
+    return lambda section: not section or (isinstance(section, Mapping) and section.get(key) == value)
+
+
+def _open_access(auth: object) -> bool:
+    names = auth if isinstance(auth, Mapping) else [auth]
+    return all(name is None or str(name).lower() in {"", "none"} for name in names)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One row. `required` is meant within its section; `idle` tells which values ask for nothing we lack."""
+
+    path: str
+    kind: Kind = ANYTHING
+    default: object = None
+    state: State = State.SUPPORTED
+    required: bool = False
+    idle: Callable[[Any], bool] = nothing
+    lacks: str = ""
+
+
+def _unsupported(path: str, keys: str = "", idle: Callable[[Any], bool] = nothing) -> tuple[Key, ...]:
+    return (Key(path, state=State.UNSUPPORTED, idle=idle), *_parts(path, keys))
+
+
+def _refused(path: str, lacks: str, keys: str = "", idle: Callable[[Any], bool] = nothing) -> tuple[Key, ...]:
+    return (Key(path, state=State.REFUSED, idle=idle, lacks=lacks), *_parts(path, keys))
+
+
+def _parts(path: str, keys: str) -> tuple[Key, ...]:
+    return tuple(Key(f"{path}.{key}", state=State.PART) for key in keys.split())
+
+
+_LEVEL = one_of("error", "warn", "info", "debug")
+
+KEYS: Final[tuple[Key, ...]] = (
+    Key("version", VERSION, required=True),
+    Key("log.level", _LEVEL),
+    Key("log.formatter", one_of("text", "json", "logstash"), "text"),
+    Key("log.fields", MAPPING, {}),
+    Key("log.accesslog.disabled", BOOLEAN, False),
+    *_unsupported(
+        "log.hooks[]",
+        "disabled type levels options.from options.to"
+        " options.smtp.addr options.smtp.username options.smtp.password options.smtp.insecure",
+        settled("disabled", True),
+    ),
+    *_unsupported("log.reportcaller"),
+    Key("loglevel", _LEVEL),
+    Key("storage.<driver>", MAPPING, {}),
+    Key("storage.cache.blobdescriptor", NAME),
+    Key("storage.cache.layerinfo", NAME),
+    Key("storage.cache.blobdescriptorsize", INTEGER),
+    Key("storage.delete.enabled", BOOLEAN, False),
+    Key("storage.maintenance.readonly.enabled", BOOLEAN, False, required=True),
+    *_unsupported("storage.maintenance.uploadpurging", "enabled age interval dryrun", settled("enabled", False)),
+    *_unsupported("storage.redirect", "disable", settled("disable", True)),
+    *_unsupported("storage.tag", "concurrencylimit"),
+    *_refused("auth", "access control", idle=_open_access),
+    Key("middleware.http[].name", TEXT, required=True),
+    Key("middleware.http[].disabled", BOOLEAN, False),
+    Key("middleware.http[].options", MAPPING, {}),
+    *_unsupported("middleware.registry[]", "name disabled options", settled("disabled", True)),
+    *_unsupported("middleware.repository[]", "name disabled options", settled("disabled", True)),
+    *_unsupported("middleware.storage[]", "name disabled options", settled("disabled", True)),
+    *_unsupported("reporting.bugsnag", "apikey releasestage endpoint"),
+    *_unsupported("reporting.newrelic", "licensekey name verbose"),
+    Key("http.addr", ADDRESS, "127.0.0.1:5000"),
+    Key("http.net", one_of("tcp"), "tcp"),
+    Key("http.prefix", PREFIX, ""),
+    Key("http.host", URL, ""),
+    Key("http.secret", ANYTHING),
+    Key("http.relativeurls", BOOLEAN, True),
+    Key("http.trustproxyheaders", BOOLEAN, False),
+    Key("http.headers", HEADERS, {}),
+    Key("http.draintimeout", DURATION, 0.0),
+    Key("http.tls.certificate", TEXT, ""),
+    Key("http.tls.key", TEXT, ""),
+    *_refused("http.tls.clientcas", "asking clients for certificates"),
+    *_refused("http.tls.clientauth", "asking clients for certificates"),
+    *_refused("http.tls.minimumtls", "a minimum other than tls1.2", idle=lambda value: value in (None, "", "tls1.2")),
+    *_refused("http.tls.ciphersuites", "a choice of cipher suites"),
+    *_refused("http.tls.letsencrypt", "fetching certificates from Let's Encrypt", "cachefile email hosts directoryurl"),
+    *_unsupported("http.debug", "addr prometheus.enabled prometheus.path"),
+    *_unsupported("http.http2", "disabled"),
+    *_unsupported("http.h2c", "enabled"),
+    *_unsupported("notifications.events", "includereferences"),
+    *_unsupported(
+        "notifications.endpoints[]",
+        "name disabled url headers timeout threshold backoff ignoredmediatypes ignore.mediatypes ignore.actions",
+        settled("disabled", True),
+    ),
+    *_unsupported(
+        "redis",
+        "addr password db dialtimeout readtimeout writetimeout pool.maxidle pool.maxactive pool.idletimeout"
+        " addrs username clientname protocol sentinelusername sentinelpassword mastername"
+        " maxretries minretrybackoff maxretrybackoff contexttimeoutenabled poolfifo poolsize pooltimeout"
+        " minidleconns maxidleconns maxactiveconns connmaxidletime connmaxlifetime maxredirects readonly"
+        " routebylatency routerandomly disableidentity identitysuffix unstableresp3"
+        " tls.certificate tls.key tls.rootcas",
+    ),
+    *_unsupported("health.storagedriver", "enabled interval threshold", settled("enabled", False)),
+    *_unsupported("health.file[]", "file interval threshold"),
+    *_unsupported("health.http[]", "uri headers statuscode timeout interval threshold"),
+    *_unsupported("health.tcp[]", "addr timeout interval threshold"),
+    *_refused("proxy.remoteurl", "serving another registry's content"),
+    *_unsupported("proxy.username"),
+    *_unsupported("proxy.password"),
+    *_unsupported("proxy.ttl"),
+    *_unsupported("proxy.exec", "command lifetime"),
+    *_unsupported("proxy.cachewritetimeout"),
+    *_unsupported("compatibility.schema1", "enabled signingkeyfile disablesignaturestore"),
+    *_unsupported("validation.enabled"),
+    *_unsupported("validation.disabled"),
+    *_refused("validation.manifests.urls", "checking the URLs in manifests", "allow deny"),
+    *_unsupported(
+        "validation.manifests.indexes",
+        "platforms platformlist[].architecture platformlist[].os",
+        settled("platforms", "all"),
+    ),
+    *_refused("policy", "limiting the classes of repositories", "repository.classes"),
+    Key("catalog.maxentries", INTEGER, 1000),
+    Key("tags.maxtags", POSITIVE, 1000),
+)
+
+# The names of registry:2's fields, which its environment variables go by, where the file has another.
+FIELDS: Final[Mapping[str, str]] = {
+    "log.hooks[].options": "mailoptions",
+    "notifications.events": "eventconfig",
+    "health.file": "filecheckers",
+    "health.http": "httpcheckers",
+    "health.tcp": "tcpcheckers",
+    "compatibility.schema1.signingkeyfile": "trustkey",
+}
+
+# `storage: inmemory` is `storage: {inmemory: {}}`.
+BARE: Final = frozenset({"storage", "auth"})
+
+
+@dataclass(slots=True)
+class Node:
+    """A place in the tree of keys: a section with `children` and `other` names, a list of `items`, or a leaf."""
+
+    path: str = ""
+    key: Key | None = None
+    children: dict[str, Node] = field(default_factory=dict)
+    other: Node | None = None
+    items: Node | None = None
+
+    def child(self, name: str) -> Node | None:
+        return self.children.get(name) or self.other
+
+    def is_open(self) -> bool:
+        return self.key is not None and self.key.kind.open and not (self.children or self.items)
+
+
+def _tree() -> Node:
+    root = Node()
+    for key in KEYS:
+        node = root
+        for word in key.path.replace("[]", ".[]").split("."):
+            node = _grown(node, word)
+        node.key = key
+    return root
+
+
+def _grown(node: Node, word: str) -> Node:
+    if word == "[]":
+        node.items = node.items or Node(f"{node.path}[]")
+        return node.items
+    path = f"{node.path}.{word}".lstrip(".")
+    if word.startswith("<"):
+        node.other = node.other or Node(path)
+        return node.other
+    return node.children.setdefault(word, Node(path))
+
+
+TREE: Final = _tree()

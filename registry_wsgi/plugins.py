@@ -1,0 +1,143 @@
+"""Plugins by entry-point group and name: found, imported when named, built from a section's keys.
+
+Built-in ones are declared in setup.cfg exactly like a stranger's. A plugin is a factory whose
+keyword parameters are the keys of its section; a layer's first parameter, the application
+inside it, is no key. Every failure is a ConfigurationError of one line that names the key.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import types
+import typing
+from importlib import metadata
+from typing import TYPE_CHECKING, Any, Final
+
+from registry_wsgi.errors import ConfigurationError, DriverError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    Factory = Callable[..., Any]
+
+STORAGE_DRIVERS: Final = "registry_wsgi.storage_drivers"
+STORAGE_MIDDLEWARE: Final = "registry_wsgi.storage_middleware"
+CACHE_PROVIDERS: Final = "registry_wsgi.cache_providers"
+ACCESS_CONTROLLERS: Final = "registry_wsgi.access_controllers"
+MIDDLEWARE: Final = "registry_wsgi.middleware"
+EVENT_SINKS: Final = "registry_wsgi.event_sinks"
+
+# What a YAML value may be, in words. Parameters of other types are the factory's to check.
+_WORDS: Final[dict[object, str]] = {
+    str: "text",
+    bool: "true or false",
+    int: "an integer",
+    float: "a number",
+    type(None): "nothing",
+}
+
+
+def names(group: str) -> list[str]:
+    """Return the names that the installed distributions declare in the group, in order; nothing is imported."""
+    return sorted({entry.name for entry in metadata.entry_points(group=group)})
+
+
+def load(group: str, name: str, *, key: str) -> Factory:
+    """Import the plugin and return its factory; `key` is the configuration key that named it.
+
+    Raises ConfigurationError for an unknown name, for one that two distributions declare,
+    since neither may take the other's place unasked, and where the import fails.
+    """
+    found = list(metadata.entry_points(group=group, name=name))
+    if not found:
+        raise ConfigurationError(f"{key}: unknown name {name!r}{_hint(name, names(group))}")
+    if len(found) > 1:
+        owners = ", ".join(sorted(_distribution(entry) for entry in found))
+        raise ConfigurationError(f"{key}: {name!r} is declared by more than one installed distribution: {owners}")
+    try:
+        factory = found[0].load()
+    except Exception as error:
+        raise ConfigurationError(
+            f"{key}: {name!r} of {_distribution(found[0])} cannot be imported: {_reason(error)}"
+        ) from error
+    if not callable(factory):
+        raise ConfigurationError(f"{key}: {name!r} of {_distribution(found[0])} is no factory: it cannot be called")
+    return typing.cast("Factory", factory)
+
+
+def build(
+    group: str, name: str, parameters: Mapping[str, object], *, key: str, arguments: Sequence[object] = ()
+) -> Any:
+    """Return what the plugin's factory makes of `arguments`, in order, and `parameters`, by keyword.
+
+    Raises ConfigurationError as `load` and `check` do, and where the factory refuses a value
+    (ValueError) or cannot start with it (OSError, DriverError).
+    """
+    factory = load(group, name, key=key)
+    check(factory, parameters, key=key, arguments=len(arguments))
+    try:
+        return factory(*arguments, **parameters)
+    except (ValueError, OSError, DriverError) as error:
+        raise ConfigurationError(f"{key}: {_reason(error)}") from error
+
+
+def check(factory: Factory, parameters: Mapping[str, object], *, key: str, arguments: int = 0) -> None:
+    """Compare the keys of a section with the keyword parameters of its factory.
+
+    The first `arguments` parameters are passed in code and are no keys. Raises ConfigurationError
+    for an unknown or missing key and for a value of another type than the parameter's annotation.
+    """
+    try:
+        accepted = list(_signature(factory).parameters.values())[arguments:]
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"{key}: the keys it takes cannot be told: {_reason(error)}") from error
+    known = {
+        parameter.name: parameter
+        for parameter in accepted
+        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    }
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted)
+    for given, value in parameters.items():
+        if given in known:
+            _check_type(f"{key}.{given}", value, known[given].annotation)
+        elif not takes_any:
+            raise ConfigurationError(f"{key}.{given}: unknown key{_hint(given, known)}")
+    for name, parameter in known.items():
+        if parameter.default is parameter.empty and name not in parameters:
+            raise ConfigurationError(f"{key}.{name}: required, but not given{_hint('', known)}")
+
+
+def _signature(factory: Factory) -> inspect.Signature:
+    try:
+        return inspect.signature(factory, eval_str=True)
+    except NameError:  # an annotation imported under TYPE_CHECKING: the names of the keys can be checked still
+        return inspect.signature(factory)
+
+
+def _check_type(key: str, value: object, annotation: object) -> None:
+    union = isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union
+    allowed = typing.get_args(annotation) if union else (annotation,)
+    if any(kind not in _WORDS for kind in allowed):
+        return
+    # True is an int to Python and an integer is a number to YAML.
+    if type(value) in allowed or (type(value) is int and float in allowed):
+        return
+    found = f"{value!r:.60}" if isinstance(value, (str, bool, int, float)) else f"a {type(value).__name__}"
+    raise ConfigurationError(f"{key}: must be {' or '.join(_WORDS[kind] for kind in allowed)}, not {found}")
+
+
+def _hint(word: str, known: Iterable[str]) -> str:
+    allowed = sorted(known)
+    near = difflib.get_close_matches(word, allowed, n=1)
+    return f"{f'; did you mean {near[0]}?' if near else ';'} allowed: {', '.join(allowed) or 'none'}"
+
+
+def _distribution(entry: metadata.EntryPoint) -> str:
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
+
+
+def _reason(error: Exception) -> str:
+    """Return the error's text on one line, with its class where the text alone says little."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, (ValueError, DriverError)) and text else f"{type(error).__name__}: {text}"
