@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import os
 import types
 import typing
 from importlib import metadata
@@ -28,12 +29,13 @@ ACCESS_CONTROLLERS: Final = "registry_wsgi.access_controllers"
 MIDDLEWARE: Final = "registry_wsgi.middleware"
 EVENT_SINKS: Final = "registry_wsgi.event_sinks"
 
-# What a YAML value may be, in words. Parameters of other types are the factory's to check.
-_WORDS: Final[dict[object, str]] = {
+# Annotations that can be checked here, in words. Parameters of other types are the factory's to check.
+_WORDS: Final[dict[Any, str]] = {
     str: "text",
     bool: "true or false",
     int: "an integer",
     float: "a number",
+    os.PathLike: "a path",
     type(None): "nothing",
 }
 
@@ -72,13 +74,13 @@ def build(
     """Return what the plugin's factory makes of `arguments`, in order, and `parameters`, by keyword.
 
     Raises ConfigurationError as `load` and `check` do, and where the factory refuses a value
-    (ValueError) or cannot start with it (OSError, DriverError).
+    (ConfigurationError, ValueError) or cannot start with it (OSError, DriverError).
     """
     factory = load(group, name, key=key)
     check(factory, parameters, key=key, arguments=len(arguments))
     try:
         return factory(*arguments, **parameters)
-    except (ValueError, OSError, DriverError) as error:
+    except (ConfigurationError, ValueError, OSError, DriverError) as error:
         raise ConfigurationError(f"{key}: {_reason(error)}") from error
 
 
@@ -117,14 +119,17 @@ def _signature(factory: Factory) -> inspect.Signature:
 
 def _check_type(key: str, value: object, annotation: object) -> None:
     union = isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union
-    allowed = typing.get_args(annotation) if union else (annotation,)
-    if any(kind not in _WORDS for kind in allowed):
-        return
-    # True is an int to Python and an integer is a number to YAML.
-    if type(value) in allowed or (type(value) is int and float in allowed):
+    allowed = [typing.get_origin(kind) or kind for kind in (typing.get_args(annotation) if union else [annotation])]
+    if not all(kind in _WORDS for kind in allowed) or any(_fits(value, kind) for kind in allowed):
         return
     found = f"{value!r:.60}" if isinstance(value, (str, bool, int, float)) else f"a {type(value).__name__}"
     raise ConfigurationError(f"{key}: must be {' or '.join(_WORDS[kind] for kind in allowed)}, not {found}")
+
+
+def _fits(value: object, kind: Any) -> bool:
+    if isinstance(value, bool):  # an int to Python only
+        return kind is bool
+    return isinstance(value, (int, float) if kind is float else kind)
 
 
 def _hint(word: str, known: Iterable[str]) -> str:
@@ -140,4 +145,8 @@ def _distribution(entry: metadata.EntryPoint) -> str:
 def _reason(error: Exception) -> str:
     """Return the error's text on one line, with its class where the text alone says little."""
     text = " ".join(str(error).split())
-    return text if isinstance(error, (ValueError, DriverError)) and text else f"{type(error).__name__}: {text}"
+    return (
+        text
+        if isinstance(error, (ConfigurationError, ValueError, DriverError)) and text
+        else f"{type(error).__name__}: {text}"
+    )
