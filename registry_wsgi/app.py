@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from werkzeug.middleware.proxy_fix import ProxyFix
+
 from registry_wsgi import config as configuration
 from registry_wsgi import logs, plugins
 from registry_wsgi.api.call import Options
@@ -18,13 +20,14 @@ from registry_wsgi.storage.registry import Registry
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Mapping
+    from typing import TypeAlias
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
     from registry_wsgi.config import Configuration
     from registry_wsgi.interfaces import BlobDescriptorCacheProvider, StorageDriver, WSGIApplication
 
-    Source = Configuration | Mapping[str, object] | str | os.PathLike[str] | None
+    Source: TypeAlias = Configuration | Mapping[str, object] | str | os.PathLike[str] | None
 
 _logger = logging.getLogger("registry_wsgi")
 
@@ -68,12 +71,18 @@ def build(config: Configuration) -> WSGIApplication:
     registry = create_registry(config)
     options = Options(
         host=config.http.host,
+        relative_urls=config.http.relativeurls,
+        headers=tuple((name, value) for name, values in config.http.headers.items() for value in values),
         catalog_max_entries=config.catalog_maxentries,
         tags_max=config.tags_maxtags,
         read_only=config.storage.readonly,
     )
     app = compose(create_core(registry, options), layers(config))
-    return _below(app, config.http.prefix.rstrip("/")) if config.http.prefix else app
+    if config.http.prefix.strip("/"):
+        app = _below(app, config.http.prefix.rstrip("/"))
+    if config.http.trust_forwarded:
+        app = ProxyFix(app, x_for=1, x_proto=1, x_host=1, x_prefix=1)
+    return app
 
 
 def create_registry(config: Configuration) -> Registry:
@@ -83,8 +92,7 @@ def create_registry(config: Configuration) -> Registry:
 
 def layers(config: Configuration) -> list[Layer]:
     """Return the layers from the outside in: ours, and after those of the same stage the configured ones."""
-    tracing = {"fields": config.log.fields, "trust_forwarded": config.http.trust_forwarded}
-    stack = [Layer("tracing", TracingLayer, tracing)]
+    stack = [Layer("tracing", TracingLayer, {"fields": config.log.fields})]
     for number, extra in enumerate(config.middleware):
         key = f"middleware.http[{number}]"
         stack.append(Layer(extra.name, plugins.load("registry_wsgi.middleware", extra.name, key=key), extra.options))

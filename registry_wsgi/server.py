@@ -27,7 +27,7 @@ def run(config: Configuration, *, workers: int) -> None:
         missing = "serve needs granian, which is not installed: pip install 'registry-wsgi[serve]'"
         raise ConfigurationError(missing) from None
     app.build(config)  # what cannot be built is said here, once, and not by every worker
-    host, port = address(config.http.addr)
+    host, port = config.http.interface, config.http.port
     _check_free(host, port)
     _greet(config, host, port)
     tls = config.http.tls
@@ -46,14 +46,6 @@ def run(config: Configuration, *, workers: int) -> None:
         ssl_cert=Path(tls.certificate) if tls else None,
         ssl_key=Path(tls.key) if tls else None,
     ).serve()
-
-
-def address(text: str) -> tuple[str, int]:
-    """Return host and port of an address as Go writes it: `:5000` is every interface. Raises ConfigurationError."""
-    host, _, port = text.rpartition(":")
-    if not (port.isascii() and port.isdigit() and int(port) <= 65535):
-        raise ConfigurationError(f"http.addr: {text!r} is not of the form host:port")
-    return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - what the operator wrote
 
 
 def _check_free(host: str, port: int) -> None:

@@ -24,11 +24,14 @@ if TYPE_CHECKING:
 class Options:
     """What an operator may set of the API.
 
-    `host` is the absolute URL that Location headers begin with, empty for relative ones; the
-    maxima bound the pages of lists; `read_only` refuses whatever writes.
+    `host` is the absolute URL that Location headers begin with; without it they are relative, or have the
+    request's own host if not `relative_urls`. `headers` are added to every response. The maxima bound
+    the pages of lists; `read_only` refuses whatever writes.
     """
 
     host: str = ""
+    relative_urls: bool = True
+    headers: tuple[tuple[str, str], ...] = ()
     catalog_max_entries: int = 1000
     tags_max: int = 1000
     read_only: bool = False
@@ -60,7 +63,7 @@ class Call:
 
     @cached_property
     def locations(self) -> Locations:
-        return Locations(self.request.environ, self.options.host)
+        return Locations(self.request.environ, host=self.options.host, relative=self.options.relative_urls)
 
     def query(self, key: str) -> str:
         """Return a parameter of the query string, empty where it is absent. A body is never read as a form."""

@@ -58,6 +58,7 @@ def create_core(namespace: Namespace, options: Options | None = None) -> Flask:
     # A rule without methods takes every method, and Flask answers none of them itself.
     core.url_map.add(core.url_rule_class("/<any_path:path>", endpoint="resource"))
     chosen = options or Options()
+    added = [API_VERSION, *chosen.headers]
 
     @core.endpoint("resource")
     def resource(path: str) -> Response:  # noqa: ARG001
@@ -69,7 +70,7 @@ def create_core(namespace: Namespace, options: Options | None = None) -> Flask:
         except DriverError as error:
             call.ctx.error(f"the storage driver failed: {error}")
             response = _refused(call, unavailable(error.driver))
-        response.headers.add(*API_VERSION)
+        response.headers.extend(added)
         return response
 
     @core.errorhandler(HTTPException)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from flask import Response
+from werkzeug.wsgi import get_host
 
 from registry_wsgi.errors import RegistryError, RegistryErrors, Unavailable
 
@@ -66,14 +67,17 @@ def unavailable(driver: str) -> Unavailable:
 
 
 class Locations:
-    """URLs of this registry as clients must use them: below the script name, relative unless `base` is set.
+    """URLs of this registry as clients must use them: below the script name, and relative to the host or not.
 
     A relative reference is right behind any proxy, and needs no trust in a request's headers
-    (RFC 9110 §10.2.2 allows it).
+    (RFC 9110 §10.2.2 allows it). `host` is an absolute URL to begin with; without it and if not
+    `relative`, the request's own scheme and host are taken.
     """
 
-    def __init__(self, environ: WSGIEnvironment, base: str = "") -> None:
-        self._root = base + environ.get("SCRIPT_NAME", "")
+    def __init__(self, environ: WSGIEnvironment, *, host: str = "", relative: bool = True) -> None:
+        if not host and not relative:
+            host = f"{environ['wsgi.url_scheme']}://{get_host(environ)}"
+        self._root = host.rstrip("/") + environ.get("SCRIPT_NAME", "")
 
     def blob(self, name: str, digest: str) -> str:
         return f"{self._root}/v2/{name}/blobs/{digest}"

@@ -68,6 +68,26 @@ def flush_directories(directories: Iterable[str]) -> None:
             os.close(file)
 
 
+def is_named(file: int, path: str) -> bool:
+    """Tell whether `path` still means the open file or directory."""
+    try:
+        return os.path.samestat(os.fstat(file), os.stat(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def list_names(path: str) -> list[str]:
+    """Return the names in a directory: all of them, also while it is being deleted and made anew."""
+    while True:
+        directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            names = os.listdir(directory)
+            if is_named(directory, path):
+                return names
+        finally:
+            os.close(directory)
+
+
 def remove_tree(path: str) -> None:
     """Delete a directory that readers see whole or not at all: it is hidden by a rename first."""
     hidden = hidden_sibling(path)

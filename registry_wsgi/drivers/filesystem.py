@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from registry_wsgi.drivers.checks import check_offset, check_path
-from registry_wsgi.drivers.directories import flush_directories, hidden_sibling, remove_tree, with_parents
+from registry_wsgi.drivers.directories import flush_directories, hidden_sibling, list_names, remove_tree, with_parents
 from registry_wsgi.drivers.locked import LockedWriter, open_locked, write_all
 from registry_wsgi.errors import ConfigurationError, DriverError, InvalidPath, PathBusy, PathNotFound
 from registry_wsgi.interfaces import FileInfo
@@ -110,7 +110,7 @@ class FilesystemDriver:
         """Return the children whose names a storage path can have; the root is empty before the first write."""
         located = self._locate(path, root_allowed=True)
         try:
-            names = os.listdir(located)
+            names = list_names(located)
         except OSError as error:
             if path == "/" and isinstance(error, FileNotFoundError):
                 return []

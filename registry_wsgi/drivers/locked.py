@@ -12,7 +12,7 @@ import io
 import os
 
 from registry_wsgi.drivers.checks import check_open
-from registry_wsgi.drivers.directories import ATTEMPTS, flush_directories
+from registry_wsgi.drivers.directories import ATTEMPTS, flush_directories, is_named
 from registry_wsgi.errors import DriverError, PathNotFound
 
 
@@ -26,7 +26,7 @@ def open_locked(path: str, *, new: bool = False) -> io.FileIO:
         file = io.FileIO(os.open(path, flags, 0o666), "ab")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_named(file, path):
+            if is_named(file.fileno(), path):
                 if new:
                     file.truncate(0)
                 return file
@@ -44,13 +44,6 @@ def write_all(file: int, content: bytes | memoryview) -> int:
     while left:
         left = left[os.write(file, left) :]
     return length
-
-
-def _is_named(file: io.FileIO, path: str) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
-    except (FileNotFoundError, NotADirectoryError):
-        return False
 
 
 class LockedWriter:
@@ -111,7 +104,7 @@ class LockedWriter:
 
     def _check_named(self) -> None:
         try:
-            named = _is_named(self._file, self._located)
+            named = is_named(self._file.fileno(), self._located)
         except OSError as error:
             raise self._failed(error) from error
         if not named:

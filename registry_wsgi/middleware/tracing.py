@@ -27,20 +27,16 @@ _access = logging.getLogger(ACCESS_LOGGER)
 
 
 class TracingLayer:
-    """Makes the Context and writes "response completed" and the access log when the body has been sent.
+    """Makes the Context, and writes "response completed" and the access log when the body has been sent.
 
-    `fields` go onto every log line; `trust_forwarded` takes the client's address from
-    X-Forwarded-For and X-Real-Ip, which only a proxy that sets them makes true.
+    `fields` go onto every log line.
     """
 
     stage = Stage.CONTEXT
 
-    def __init__(
-        self, app: WSGIApplication, *, fields: Mapping[str, object] | None = None, trust_forwarded: bool = False
-    ) -> None:
+    def __init__(self, app: WSGIApplication, *, fields: Mapping[str, object] | None = None) -> None:
         self._app = app
         self._fields = dict(fields or {})
-        self._trust_forwarded = trust_forwarded
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         ctx = Context(parse_route(environ["PATH_INFO"]), lambda: self._describe(ctx, environ))
@@ -70,7 +66,7 @@ class TracingLayer:
                 },
             )
         if _access.isEnabledFor(logging.INFO):
-            _access.info(_combined(ctx, environ, started, self._address(environ)))
+            _access.info(_combined(ctx, environ, started))
 
     def _describe(self, ctx: Context, environ: WSGIEnvironment) -> dict[str, object]:
         """Return what every log line of a request says: the configured fields, the request, the route, the user."""
@@ -80,7 +76,7 @@ class TracingLayer:
             "http.request.method": environ["REQUEST_METHOD"],
             "http.request.host": environ.get("HTTP_HOST", ""),
             "http.request.uri": _uri(environ),
-            "http.request.remoteaddr": self._address(environ),
+            "http.request.remoteaddr": environ.get("REMOTE_ADDR", ""),
             "http.request.useragent": environ.get("HTTP_USER_AGENT", ""),
         }
         optional = {
@@ -91,13 +87,6 @@ class TracingLayer:
             "auth.user.name": ctx.user,
         }
         return described | {key: value for key, value in optional.items() if value}
-
-    def _address(self, environ: WSGIEnvironment) -> str:
-        if self._trust_forwarded:
-            forwarded = environ.get("HTTP_X_FORWARDED_FOR", "").partition(",")[0].strip()
-            if forwarded or (forwarded := environ.get("HTTP_X_REAL_IP", "").strip()):
-                return str(forwarded)
-        return str(environ.get("REMOTE_ADDR", ""))
 
 
 class _Started:
@@ -161,12 +150,12 @@ def _uri(environ: WSGIEnvironment) -> str:
     return f"{environ.get('SCRIPT_NAME', '')}{environ['PATH_INFO']}{'?' if query else ''}{query}"
 
 
-def _combined(ctx: Context, environ: WSGIEnvironment, started: _Started, address: str) -> str:
+def _combined(ctx: Context, environ: WSGIEnvironment, started: _Started) -> str:
     """Return a line of Apache's combined log format."""
     now = time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime())
     request = f"{environ['REQUEST_METHOD']} {_uri(environ)} {environ.get('SERVER_PROTOCOL', '')}"
     referer, agent = environ.get("HTTP_REFERER", ""), environ.get("HTTP_USER_AGENT", "")
-    user = ctx.user or "-"
+    address, user = environ.get("REMOTE_ADDR") or "-", ctx.user or "-"
     quoted = [_quoted(text) for text in (request, referer, agent)]
     return f"{address} - {user} [{now}] {quoted[0]} {started.status[:3]} {started.length} {quoted[1]} {quoted[2]}"
 

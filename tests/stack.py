@@ -1,0 +1,90 @@
+"""A registry in this process: the whole stack over a driver that counts, behind webtest with its lint on."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from webtest import TestApp
+
+from registry_wsgi import mediatypes
+from registry_wsgi.api.call import Options
+from registry_wsgi.api.core import create_core
+from registry_wsgi.descriptor import Digest
+from registry_wsgi.middleware.compose import Layer, compose
+from registry_wsgi.middleware.tracing import TracingLayer
+from registry_wsgi.storage.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from registry_wsgi.context import Context
+    from registry_wsgi.interfaces import BlobDescriptorCacheProvider, StorageDriver
+
+_CALLS = ("get_content", "put_content", "reader", "writer", "stat", "list", "move", "delete")
+
+
+class CountingDriver:
+    """A driver that notes every call: its name and the last two words of its path."""
+
+    def __init__(self, driver: StorageDriver) -> None:
+        self.name = driver.name
+        self.calls: list[str] = []
+        self._driver = driver
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._driver, name)
+        if name not in _CALLS:
+            return method
+
+        def counted(ctx: Context, path: str, *arguments: Any, **options: Any) -> Any:
+            self.calls.append(f"{name} {path.rpartition('/')[2]}")
+            return method(ctx, path, *arguments, **options)
+
+        return counted
+
+    def taken(self) -> list[str]:
+        """Return the calls since this was last asked."""
+        calls, self.calls = self.calls, []
+        return calls
+
+
+def stack_over(
+    driver: StorageDriver,
+    *,
+    cache: BlobDescriptorCacheProvider | None = None,
+    delete_enabled: bool = True,
+    options: Options | None = None,
+) -> TestApp:
+    registry = Registry(driver, cache=cache, delete_enabled=delete_enabled)
+    return TestApp(compose(create_core(registry, options), [Layer("tracing", TracingLayer)]))
+
+
+def push_blob(app: TestApp, name: str, content: bytes) -> Digest:
+    digest = Digest.of(content)
+    app.post(f"/v2/{name}/blobs/uploads/?digest={digest}", content, status=201)
+    return digest
+
+
+def image_manifest(config: Digest, *layers: Digest, size: int = 1, **members: object) -> bytes:
+    """Return an OCI manifest; nothing checks sizes, so one does for all."""
+
+    def descriptor(digest: Digest, media_type: str) -> dict[str, object]:
+        return {"mediaType": media_type, "size": size, "digest": digest}
+
+    document = {
+        "schemaVersion": 2,
+        "mediaType": mediatypes.OCI_MANIFEST,
+        "config": descriptor(config, "application/vnd.oci.image.config.v1+json"),
+        "layers": [descriptor(layer, "application/vnd.oci.image.layer.v1.tar") for layer in layers],
+        **members,
+    }
+    return json.dumps(document).encode()
+
+
+def push_image(app: TestApp, name: str, tag: str, *contents: bytes) -> Digest:
+    """Push an image whose config and layers are `contents`; return its manifest's digest."""
+    digests = [push_blob(app, name, content) for content in contents]
+    payload = image_manifest(*digests)
+    app.put(f"/v2/{name}/manifests/{tag}", payload, headers={"Content-Type": mediatypes.OCI_MANIFEST}, status=201)
+    return Digest.of(payload)

@@ -1,0 +1,149 @@
+"""What each request costs in calls to the storage driver, exactly."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from registry_wsgi import mediatypes
+from registry_wsgi.cache.inmemory import InMemoryCacheProvider
+from registry_wsgi.descriptor import Digest
+from registry_wsgi.drivers.filesystem import FilesystemDriver
+from tests.stack import CountingDriver, image_manifest, push_blob, push_image, stack_over
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from webtest import TestApp
+
+LAYER = b"layer" * 100_000
+MANIFEST_TYPE = {"Content-Type": mediatypes.OCI_MANIFEST}
+
+
+@pytest.fixture
+def driver(tmp_path: Path) -> CountingDriver:
+    return CountingDriver(FilesystemDriver(rootdirectory=tmp_path))
+
+
+@pytest.fixture
+def cached(driver: CountingDriver) -> TestApp:
+    app = stack_over(driver, cache=InMemoryCacheProvider())
+    push_image(app, "a/b", "v1", b"{}", LAYER)
+    driver.taken()
+    return app
+
+
+@pytest.fixture
+def uncached(driver: CountingDriver, cached: TestApp) -> TestApp:
+    """Another process on the same tree, without a cache."""
+    return stack_over(driver)
+
+
+def test_the_base_touches_no_storage(cached: TestApp, driver: CountingDriver) -> None:
+    cached.get("/v2/")
+    assert driver.taken() == []
+
+
+def test_head_of_a_cached_blob_looks_at_its_link_and_nothing_else(cached: TestApp, driver: CountingDriver) -> None:
+    cached.head(f"/v2/a/b/blobs/{Digest.of(LAYER)}", status=200)
+    assert driver.taken() == ["stat link"]
+
+
+def test_head_of_an_uncached_blob_reads_the_link_and_makes_one_stat(uncached: TestApp, driver: CountingDriver) -> None:
+    uncached.head(f"/v2/a/b/blobs/{Digest.of(LAYER)}", status=200)
+    assert driver.taken() == ["get_content link", "stat data"]
+
+
+def test_head_of_an_absent_blob_looks_for_its_link_only(cached: TestApp, driver: CountingDriver) -> None:
+    cached.head(f"/v2/a/b/blobs/{Digest.of(b'absent')}", status=404)
+    assert driver.taken() == ["get_content link"]
+
+
+def test_get_of_a_blob_makes_one_stat_and_opens_it_once(uncached: TestApp, driver: CountingDriver) -> None:
+    assert uncached.get(f"/v2/a/b/blobs/{Digest.of(LAYER)}").body == LAYER
+    assert driver.taken() == ["get_content link", "stat data", "reader data"]
+
+
+def test_get_of_a_cached_blob_takes_its_size_from_the_cache(cached: TestApp, driver: CountingDriver) -> None:
+    assert cached.get(f"/v2/a/b/blobs/{Digest.of(LAYER)}").body == LAYER
+    assert driver.taken() == ["stat link", "reader data"]
+
+
+@pytest.mark.parametrize("method", ["get", "head"])
+def test_a_manifest_by_tag_reads_tag_link_and_content(method: str, cached: TestApp, driver: CountingDriver) -> None:
+    getattr(cached, method)("/v2/a/b/manifests/v1", status=200)
+    assert driver.taken() == ["get_content link", "get_content link", "reader data"]
+
+
+@pytest.mark.parametrize("method", ["get", "head"])
+def test_a_manifest_by_digest_reads_link_and_content(method: str, cached: TestApp, driver: CountingDriver) -> None:
+    digest = cached.get("/v2/a/b/manifests/v1").headers["Docker-Content-Digest"]
+    driver.taken()
+    getattr(cached, method)(f"/v2/a/b/manifests/{digest}", status=200)
+    assert driver.taken() == ["get_content link", "reader data"]
+
+
+def test_an_upload_reads_nothing_of_the_blob_again(cached: TestApp, driver: CountingDriver) -> None:
+    content = b"new" * 100_000
+    location = cached.post("/v2/a/b/blobs/uploads/").headers["Location"]
+    assert driver.taken() == ["put_content startedat", "put_content data"]
+    cached.patch(location, content[:1000])
+    assert driver.taken() == ["writer data", "put_content progress"]
+    cached.patch(location, content[1000:])
+    assert driver.taken() == ["writer data", "get_content progress", "put_content progress"]
+    cached.get(location, status=204)
+    assert driver.taken() == ["stat data"]
+    cached.put(f"{location}?digest={Digest.of(content)}", b"", status=201)
+    upload_id = location.rpartition("/")[2]
+    assert driver.taken() == [
+        "writer data",
+        "get_content progress",
+        "stat data",
+        "move data",
+        "put_content link",
+        f"delete {upload_id}",
+    ]
+
+
+def test_a_monolithic_upload_keeps_no_progress(cached: TestApp, driver: CountingDriver) -> None:
+    push_blob(cached, "a/b", b"monolithic")
+    assert [call.partition(" ")[0] for call in driver.taken()] == [
+        "put_content",
+        "put_content",
+        "writer",
+        "stat",
+        "move",
+        "put_content",
+        "delete",
+    ]
+
+
+def test_a_blob_that_is_there_already_is_not_moved_again(cached: TestApp, driver: CountingDriver) -> None:
+    push_blob(cached, "other", LAYER)
+    assert not [call for call in driver.taken() if call.startswith("move")]
+
+
+def test_a_mount_asks_the_driver_and_writes_one_link(cached: TestApp, driver: CountingDriver) -> None:
+    cached.post(f"/v2/other/blobs/uploads/?mount={Digest.of(LAYER)}&from=a/b", status=201)
+    assert driver.taken() == ["stat link", "stat data", "put_content link"]
+
+
+def test_pushing_a_manifest_asks_the_driver_for_each_reference(cached: TestApp, driver: CountingDriver) -> None:
+    payload = image_manifest(Digest.of(b"{}"), Digest.of(LAYER), annotations={"another": "one"})
+    cached.put("/v2/a/b/manifests/v2", payload, headers=MANIFEST_TYPE, status=201)
+    assert driver.taken() == [
+        *["get_content link", "stat data"] * 2,
+        "stat data",
+        "put_content data",
+        "put_content link",
+        "put_content link",
+        "put_content link",
+    ]
+
+
+def test_tags_and_catalog_list_directories_and_read_no_file(cached: TestApp, driver: CountingDriver) -> None:
+    cached.get("/v2/a/b/tags/list")
+    assert driver.taken() == ["list tags"]
+    cached.get("/v2/_catalog")
+    assert driver.taken() == ["list repositories", "list a", "list b"]
