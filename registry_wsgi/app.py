@@ -75,12 +75,12 @@ def build(config: Configuration) -> WSGIApplication:
         headers=tuple((name, value) for name, values in config.http.headers.items() for value in values),
         catalog_max_entries=config.catalog_maxentries,
         tags_max=config.tags_maxtags,
-        read_only=config.storage.readonly,
+        read_only=config.storage.readonly_enabled,
     )
     app = compose(create_core(registry, options), layers(config))
     if config.http.prefix.strip("/"):
         app = _below(app, config.http.prefix.rstrip("/"))
-    if config.http.trust_forwarded:
+    if config.http.trust_proxy_headers:
         app = ProxyFix(app, x_for=1, x_proto=1, x_host=1, x_prefix=1)
     return app
 

@@ -23,6 +23,7 @@ def run(config: Configuration, *, workers: int) -> None:
     try:
         from granian import Granian  # noqa: PLC0415 - an extra
         from granian.constants import Interfaces  # noqa: PLC0415
+        from granian.log import LogLevels  # noqa: PLC0415
     except ImportError:
         missing = "serve needs granian, which is not installed: pip install 'registry-wsgi[serve]'"
         raise ConfigurationError(missing) from None
@@ -42,7 +43,7 @@ def run(config: Configuration, *, workers: int) -> None:
         workers_kill_timeout=max(1, int(config.http.draintimeout)) if config.http.draintimeout else None,
         websockets=False,
         log_access=False,
-        log_level="warning",  # type: ignore[arg-type]
+        log_level=LogLevels.error,
         ssl_cert=Path(tls.certificate) if tls else None,
         ssl_key=Path(tls.key) if tls else None,
     ).serve()
