@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -30,6 +31,11 @@ class Serve(Protocol):
     ) -> servers.Server: ...
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Tests that use `registry` can be run against docker-registry, to see which of the two a failure is about."""
+    parser.addoption("--registry", choices=sorted(servers.KINDS), default="granian")
+
+
 @contextmanager
 def _serving(factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """Give a Serve whose registries end with the block."""
@@ -44,6 +50,8 @@ def _serving(factory: pytest.TempPathFactory) -> Iterator[Serve]:
             environment: Mapping[str, str] | None = None,
         ) -> servers.Server:
             work = factory.mktemp(kind)
+            # pytest keeps the directories of the last runs; what was pushed is too much to keep.
+            stack.callback(shutil.rmtree, work / "data", ignore_errors=True)
             server = servers.start(
                 kind,
                 directory or work / "data",
@@ -78,10 +86,10 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
 
 
 @pytest.fixture(scope="session")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
+def registry(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
     """One registry for all tests that need no other: filesystem storage, deletion on. Use own repositories."""
     with _serving(tmp_path_factory) as serve:
-        yield serve()
+        yield serve(kind=request.config.getoption("--registry"))
 
 
 @pytest.hookimpl(wrapper=True)

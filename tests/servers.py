@@ -90,10 +90,11 @@ KINDS: dict[str, Callable[[Path, int], list[str]]] = {
 
 @dataclass
 class Server:
-    """A running registry: its `url`, its process, and the file that has its output."""
+    """A running registry: its `url`, its process, and the files that have its configuration and its output."""
 
     url: str
     process: subprocess.Popen[bytes]
+    config: Path
     log: Path
 
     @property
@@ -170,6 +171,6 @@ def start(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    server = Server(f"http://127.0.0.1:{port}", process, log)
+    server = Server(f"http://127.0.0.1:{port}", process, config, log)
     server.wait_until_ready()
     return server
