@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ import pytest
 from registry_wsgi.context import Context
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from registry_wsgi.interfaces import StorageDriver
 
@@ -41,13 +40,6 @@ class DriverCase:
 def seeded(size: int, seed: int = 0) -> bytes:
     """Return `size` bytes that look random and are the same each time."""
     return random.Random(seed).randbytes(size)  # noqa: S311 - repeatable, and no secret
-
-
-def together(*functions: Callable[[], object]) -> None:
-    """Run the functions at the same time, each in a thread; raise what the first of them raises."""
-    with ThreadPoolExecutor(len(functions)) as pool:
-        for future in [pool.submit(function) for function in functions]:
-            future.result()
 
 
 def write(driver: StorageDriver, ctx: Context, path: str, content: bytes, *, append: bool = False) -> int:

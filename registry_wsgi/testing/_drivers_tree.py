@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from registry_wsgi.errors import DriverError, PathNotFound
-from registry_wsgi.testing._drivers_case import DriverCase, read, seeded, together
+from registry_wsgi.testing._drivers_case import DriverCase, read, seeded
+from registry_wsgi.testing._together import together
 
 if TYPE_CHECKING:
     from registry_wsgi.context import Context

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from registry_wsgi.errors import DriverError, PathBusy, PathNotFound
-from registry_wsgi.testing._drivers_case import DriverCase, read, seeded, together, write, write_and_commit
+from registry_wsgi.testing._drivers_case import DriverCase, read, seeded, write, write_and_commit
+from registry_wsgi.testing._together import together
 
 if TYPE_CHECKING:
     from collections.abc import Callable
