@@ -1,0 +1,106 @@
+"""The first thing that a newcomer types works: `make run` in a fresh copy of the project."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.components import require
+from tests.wire import Client, digest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PROJECT = Path(__file__).parent.parent
+INSTALL_SECONDS = 280.0
+START_SECONDS = 20.0
+
+# It downloads the dependencies anew: fine for a machine, tiresome for a person who runs the tests all day.
+slow = [] if os.environ.get("CI") == "true" else [pytest.mark.soak]
+
+
+def copy_of_the_project(directory: Path) -> Path:
+    """Return a copy that has what is tracked, or would be, and nothing that earlier runs made."""
+    listing = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=PROJECT,
+        capture_output=True,
+        check=True,
+    )
+    copy = directory / "project"
+    for name in filter(None, listing.stdout.decode().split("\0")):
+        if (PROJECT / name).is_file():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(PROJECT / name, copy / name)
+    return copy
+
+
+@contextmanager
+def make_run(project: Path, port: int, seconds: float) -> Iterator[float]:
+    """Run `make run` and give the seconds that it took to answer."""
+    settings = {"REGISTRY_HTTP_ADDR": f"127.0.0.1:{port}", "PYTHON": sys.executable}
+    with (project / "make.log").open("w+b") as log:
+        started = time.monotonic()
+        process = subprocess.Popen(
+            [require("make"), "run"],
+            cwd=project,
+            env=os.environ | settings,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            while not answers(port):
+                log.seek(0)
+                assert process.poll() is None, log.read().decode()
+                assert time.monotonic() < started + seconds, log.read().decode()
+                time.sleep(0.05)
+            yield time.monotonic() - started
+        finally:
+            # make passes no signal on to what it runs; the session is ours alone.
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+                process.wait(30)
+
+
+def answers(port: int) -> bool:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
+        try:
+            connection.request("GET", "/v2/")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+
+
+@pytest.mark.parametrize("start", [pytest.param("fresh", marks=slow)])
+def test_make_run_serves_a_registry_from_a_fresh_copy_and_starts_at_once_the_next_time(
+    tmp_path: Path, free_port: int, start: str, record_property: pytest.RecordProperty
+) -> None:
+    project = copy_of_the_project(tmp_path)
+    client = Client(f"http://127.0.0.1:{free_port}")
+    with make_run(project, free_port, INSTALL_SECONDS) as first:
+        assert client.push_blob("hello", b"world") == digest_of(b"world")
+    with make_run(project, free_port, START_SECONDS) as second:
+        assert client.blob("hello", digest_of(b"world")).body == b"world"
+        assert (project / "data").is_dir()
+    assert "pip" not in (project / "make.log").read_text()
+    # Reported, not asserted: how fast a machine is says nothing about the project.
+    record_property("seconds to the first answer", {"first start": first, "second start": second})
+    print(f"make run answered after {first:.1f} s, the next time after {second:.1f} s")
+
+
+def test_make_help_lists_every_command() -> None:
+    run = subprocess.run([require("make"), "help"], cwd=PROJECT, capture_output=True, text=True, check=True)
+    for command in ("run", "test", "soak", "lint", "bench", "clean"):
+        assert f"make {command}\t" in run.stdout
