@@ -11,8 +11,9 @@ from registry_wsgi import config as configuration
 from registry_wsgi import logs, plugins
 from registry_wsgi.api.call import Options
 from registry_wsgi.api.core import create_core
+from registry_wsgi.api.respond import API_VERSION, envelope
 from registry_wsgi.drivers.traced import TracedDriver
-from registry_wsgi.errors import ConfigurationError
+from registry_wsgi.errors import ConfigurationError, RouteUnknown
 from registry_wsgi.middleware.compose import Layer, compose
 from registry_wsgi.middleware.tracing import TracingLayer
 from registry_wsgi.storage.registry import Registry
@@ -127,8 +128,9 @@ def _below(app: WSGIApplication, prefix: str) -> WSGIApplication:
     def prefixed(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
         if not path.startswith(prefix + "/"):
-            start_response("404 Not Found", [("Content-Type", "text/plain"), ("Content-Length", "0")])
-            return []
+            _, headers, body = envelope(RouteUnknown(f"the registry is below {prefix}/"))
+            start_response("404 Not Found", [*headers.items(), API_VERSION])
+            return [body]
         environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + prefix
         environ["PATH_INFO"] = path[len(prefix) :]
         return app(environ, start_response)
