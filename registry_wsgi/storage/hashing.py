@@ -1,9 +1,9 @@
-"""The digest of an upload, carried from one request to the next.
+"""The digests of an upload, carried from one request to the next.
 
-`hashlib` objects cannot be saved. The `SHA256_CTX` of libcrypto, which Python's own `hashlib`
-has loaded already, can: it is 112 plain bytes. It is saved with the offset it belongs to, the
-library that made it and the digest so far; a record is believed only if all of these check out,
-and otherwise the data is read again.
+`hashlib` objects cannot be saved. The contexts of libcrypto, which Python's own `hashlib` has
+loaded already, can: they are plain bytes. They are saved with the offset they belong to, the library
+that made them and the digests so far; a record is believed only if all of these check out, and
+otherwise the data is read again.
 """
 
 from __future__ import annotations
@@ -14,12 +14,16 @@ import functools
 import hashlib
 import json
 import platform
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from registry_wsgi.descriptor import CANONICAL_ALGORITHM, Digest
 
-_VERSION = 1
-_CONTEXT_SIZE = 112  # sizeof(SHA256_CTX), the same in OpenSSL 1.1 and 3 on every platform
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_VERSION = 2
+_CONTEXT_SIZES = {"sha256": 112, "sha384": 216, "sha512": 216}
+"""Bytes of SHA256_CTX and SHA512_CTX, the same in OpenSSL 1.1 and 3 on every platform."""
 
 
 class _Hash(Protocol):
@@ -28,87 +32,123 @@ class _Hash(Protocol):
 
 
 class RunningDigest:
-    """The sha256 of the bytes given so far; `record` saves it, `restore` takes it up again."""
+    """The canonical digest, and others that are asked for, of the bytes given so far.
 
-    __slots__ = ("_hash", "offset")
+    `record` saves it beside the data, `restore` takes it up again.
+    """
 
-    def __init__(self) -> None:
-        library = _library()
-        self._hash: _Hash = _ResumableSHA256(library) if library is not None else hashlib.sha256()
+    __slots__ = ("_hashes", "offset")
+
+    def __init__(self, algorithms: Iterable[str] = ()) -> None:
+        self._hashes = {name: _new(name) for name in dict.fromkeys((CANONICAL_ALGORITHM, *algorithms))}
         self.offset = 0
 
+    @property
+    def algorithms(self) -> frozenset[str]:
+        return frozenset(self._hashes)
+
     def update(self, content: bytes | memoryview) -> None:
-        self._hash.update(content)
+        for running in self._hashes.values():
+            running.update(content)
         self.offset += len(content)
 
-    def digest(self) -> Digest:
-        return Digest(f"{CANONICAL_ALGORITHM}:{self._hash.hexdigest()}")
+    def digest(self, algorithm: str = CANONICAL_ALGORITHM) -> Digest:
+        return Digest(f"{algorithm}:{self._hashes[algorithm].hexdigest()}")
 
     def record(self) -> bytes:
         """Return the state to be stored beside the data."""
-        saved = {"version": _VERSION, "offset": self.offset, "digest": self.digest(), "library": "", "state": ""}
-        if isinstance(self._hash, _ResumableSHA256):
-            saved["library"] = _library_name()
-            saved["state"] = base64.b64encode(self._hash.state()).decode()
+        states = {
+            name: {"digest": self.digest(name), "state": _state(running)} for name, running in self._hashes.items()
+        }
+        saved = {"version": _VERSION, "offset": self.offset, "library": _library_name(), "algorithms": states}
         return json.dumps(saved).encode()
 
     @classmethod
-    def restore(cls, record: bytes, offset: int) -> RunningDigest | None:
-        """Return the running digest at `offset`, or None where the record is of no use."""
+    def restore(cls, record: bytes, offset: int, algorithms: Iterable[str] = ()) -> RunningDigest | None:
+        """Return the running digest at `offset`, or None where the record does not serve for all `algorithms`."""
         saved = _parse(record, offset)
-        library = _library()
-        if saved is None or library is None or saved["library"] != _library_name():
+        if saved is None or not _library_name() or saved.get("library") != _library_name():
             return None
-        state = base64.b64decode(str(saved["state"]))
-        if len(state) != _CONTEXT_SIZE:
-            return None
-        running = cls()
-        running._hash = _ResumableSHA256(library, state)
+        running = cls(algorithms)
+        for name in running.algorithms:
+            restored = _restored(name, saved["algorithms"].get(name))
+            if restored is None:
+                return None
+            running._hashes[name] = restored
         running.offset = offset
-        return running if running.digest() == saved["digest"] else None
+        return running
 
 
-def recorded_digest(record: bytes, offset: int) -> Digest | None:
-    """Return the digest of the first `offset` bytes as recorded, or None where the record is of another offset."""
+def recorded_digest(record: bytes, offset: int, algorithm: str = CANONICAL_ALGORITHM) -> Digest | None:
+    """Return the digest of the first `offset` bytes as recorded, or None where the record has it not."""
     saved = _parse(record, offset)
-    return Digest.parse(str(saved["digest"])) if saved is not None else None
+    entry = saved["algorithms"].get(algorithm) if saved is not None else None
+    return Digest.parse(str(entry["digest"])) if isinstance(entry, dict) and "digest" in entry else None
 
 
-def _parse(record: bytes, offset: int) -> dict[str, object] | None:
+def _parse(record: bytes, offset: int) -> dict[str, Any] | None:
     try:
         saved = json.loads(record)
     except ValueError:
         return None
     if not isinstance(saved, dict) or saved.get("version") != _VERSION or saved.get("offset") != offset:
         return None
-    return saved if saved.keys() >= {"digest", "library", "state"} else None
+    return saved if isinstance(saved.get("algorithms"), dict) else None
 
 
-class _ResumableSHA256:
-    """libcrypto's SHA-256 over a context that can be copied out and in."""
+def _new(algorithm: str) -> _Hash:
+    library = _library()
+    return _LibcryptoHash(library, algorithm) if library is not None else hashlib.new(algorithm)
 
-    __slots__ = ("_context", "_library")
 
-    def __init__(self, library: ctypes.CDLL, state: bytes | None = None) -> None:
-        self._library = library
-        self._context = ctypes.create_string_buffer(_CONTEXT_SIZE)
+def _state(running: _Hash) -> str:
+    return base64.b64encode(running.state()).decode() if isinstance(running, _LibcryptoHash) else ""
+
+
+def _restored(algorithm: str, entry: object) -> _Hash | None:
+    """Return the hash that an entry of a record holds, if it then has the digest that the entry names."""
+    library = _library()
+    if library is None or not isinstance(entry, dict) or not isinstance(entry.get("state"), str):
+        return None
+    try:
+        state = base64.b64decode(entry["state"], validate=True)
+    except ValueError:
+        return None
+    if len(state) != _CONTEXT_SIZES[algorithm]:
+        return None
+    restored = _LibcryptoHash(library, algorithm, state)
+    return restored if f"{algorithm}:{restored.hexdigest()}" == entry.get("digest") else None
+
+
+class _LibcryptoHash:
+    """libcrypto's hash function over a context that can be copied out and in."""
+
+    __slots__ = ("_context", "_final", "_length", "_update")
+
+    def __init__(self, library: ctypes.CDLL, algorithm: str, state: bytes | None = None) -> None:
+        name = algorithm.upper()
+        self._update = library[f"{name}_Update"]
+        self._update.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t]
+        self._final = library[f"{name}_Final"]
+        self._length = hashlib.new(algorithm).digest_size
+        self._context = ctypes.create_string_buffer(_CONTEXT_SIZES[algorithm])
         if state is None:
-            library.SHA256_Init(self._context)
+            library[f"{name}_Init"](self._context)
         else:
             self._context.raw = state
 
     def update(self, content: bytes | memoryview) -> None:
         # A foreign call takes the address of bytes as they are; a view may be read-only and is copied.
         data = content if isinstance(content, bytes) else bytes(content)
-        self._library.SHA256_Update(self._context, data, len(data))
+        self._update(self._context, data, len(data))
 
     def state(self) -> bytes:
         return self._context.raw
 
     def hexdigest(self) -> str:
-        final = ctypes.create_string_buffer(self._context.raw, _CONTEXT_SIZE)
-        result = ctypes.create_string_buffer(32)
-        self._library.SHA256_Final(result, final)
+        state = self.state()
+        result = ctypes.create_string_buffer(self._length)
+        self._final(result, ctypes.create_string_buffer(state, len(state)))
         return result.raw.hex()
 
 
@@ -119,26 +159,24 @@ def _library() -> ctypes.CDLL | None:
         import _hashlib  # noqa: PLC0415 - an interpreter built without OpenSSL has none
 
         library = ctypes.CDLL(_hashlib.__file__)
-        library.SHA256_Init.argtypes = [ctypes.c_void_p]
-        library.SHA256_Update.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t]
-        library.SHA256_Final.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
         library.OpenSSL_version.restype = ctypes.c_char_p
+        agrees = all(_agrees_with_hashlib(library, algorithm) for algorithm in _CONTEXT_SIZES)
     except (ImportError, AttributeError, OSError):
         return None
-    return library if _agrees_with_hashlib(library) else None
+    return library if agrees else None
 
 
-def _agrees_with_hashlib(library: ctypes.CDLL) -> bool:
+def _agrees_with_hashlib(library: ctypes.CDLL, algorithm: str) -> bool:
     first, second = b"\x00first\xff" * 19, b"second" * 37
-    begun = _ResumableSHA256(library)
+    begun = _LibcryptoHash(library, algorithm)
     begun.update(first)
-    resumed = _ResumableSHA256(library, begun.state())
+    resumed = _LibcryptoHash(library, algorithm, begun.state())
     resumed.update(second)
-    return resumed.hexdigest() == hashlib.sha256(first + second).hexdigest()
+    return resumed.hexdigest() == hashlib.new(algorithm, first + second).hexdigest()
 
 
 @functools.cache
 def _library_name() -> str:
+    """Return what wrote a state and may read it again, empty where nothing can."""
     library = _library()
-    version: bytes = library.OpenSSL_version(0) if library is not None else b""
-    return f"{version.decode()}; {platform.machine()}"
+    return f"{library.OpenSSL_version(0).decode()}; {platform.machine()}" if library is not None else ""

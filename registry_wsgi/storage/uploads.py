@@ -6,7 +6,6 @@ writer is exclusive, so of two requests that write the same upload one is told t
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
@@ -18,8 +17,6 @@ from registry_wsgi.storage import paths
 from registry_wsgi.storage.hashing import RunningDigest, recorded_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from registry_wsgi.context import Context
     from registry_wsgi.interfaces import FileWriter, StorageDriver
     from registry_wsgi.storage.blobs import GlobalBlobStore
@@ -96,11 +93,14 @@ class BlobUpload:
             self.size = self._writer.size
         return self._writer
 
-    def prepare(self, ctx: Context) -> None:
-        """Get ready to write: hold the writer and take up the digest where the last request left it."""
+    def prepare(self, ctx: Context, algorithm: str = CANONICAL_ALGORITHM) -> None:
+        """Get ready to write: hold the writer and take up the digests where the last request left them.
+
+        `algorithm` is the one of the digest that the upload is expected to be committed with.
+        """
         self.hold(ctx)
         if self._digest is None:
-            self._digest = self._restored(ctx)
+            self._digest = self._restored(ctx, algorithm)
 
     def write(self, content: bytes | memoryview) -> int:
         """Append; `prepare` must have been called."""
@@ -113,8 +113,7 @@ class BlobUpload:
 
     def commit(self, ctx: Context, provisional: Digest) -> Descriptor:
         writer = self.hold(ctx)
-        canonical = self._canonical(ctx)
-        actual = canonical if provisional.algorithm == CANONICAL_ALGORITHM else self._hashed(ctx, provisional.algorithm)
+        canonical, actual = self._digests(ctx, provisional.algorithm)
         if actual != provisional:
             raise DigestInvalid(f"the content's digest is {actual}, and not {provisional} as was claimed")
         descriptor = Descriptor(digest=canonical, size=self.size)
@@ -151,15 +150,22 @@ class BlobUpload:
             self._writer.close()
             self._writer = None
 
-    def _canonical(self, ctx: Context) -> Digest:
-        if self._digest is not None:
-            return self._digest.digest()
-        return recorded_digest(self._record(ctx), self.size) or self._reread(ctx).digest()
+    def _digests(self, ctx: Context, algorithm: str) -> tuple[Digest, Digest]:
+        """Return the canonical digest of all the data and that of `algorithm`, from the record if it has both."""
+        if self._digest is None:
+            record = self._record(ctx)
+            canonical, actual = (recorded_digest(record, self.size, name) for name in (CANONICAL_ALGORITHM, algorithm))
+            if canonical is not None and actual is not None:
+                return canonical, actual
+        if self._digest is None or algorithm not in self._digest.algorithms:
+            self._digest = self._reread(ctx, algorithm)
+        return self._digest.digest(), self._digest.digest(algorithm)
 
-    def _restored(self, ctx: Context) -> RunningDigest:
+    def _restored(self, ctx: Context, algorithm: str) -> RunningDigest:
         if self.size == 0:
-            return RunningDigest()
-        return RunningDigest.restore(self._record(ctx), self.size) or self._reread(ctx)
+            return RunningDigest((algorithm,))
+        restored = RunningDigest.restore(self._record(ctx), self.size, (algorithm,))
+        return restored if restored is not None else self._reread(ctx, algorithm)
 
     def _record(self, ctx: Context) -> bytes:
         try:
@@ -167,25 +173,15 @@ class BlobUpload:
         except PathNotFound:
             return b""
 
-    def _reread(self, ctx: Context) -> RunningDigest:
-        running = RunningDigest()
-        for block in self._blocks(ctx):
-            running.update(block)
-        return running
-
-    def _hashed(self, ctx: Context, algorithm: str) -> Digest:
-        digest = hashlib.new(algorithm)
-        for block in self._blocks(ctx):
-            digest.update(block)
-        return Digest(f"{algorithm}:{digest.hexdigest()}")
-
-    def _blocks(self, ctx: Context) -> Iterator[bytes]:
+    def _reread(self, ctx: Context, algorithm: str) -> RunningDigest:
+        running = RunningDigest((algorithm,))
         reader = self._driver.reader(ctx, self._data)
         try:
             while block := reader.read(_BLOCK):
-                yield block
+                running.update(block)
         finally:
             reader.close()
+        return running
 
     def _remove(self, ctx: Context) -> None:
         try:
