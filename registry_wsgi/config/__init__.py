@@ -53,14 +53,13 @@ def load(source: Source | None = None, environ: Mapping[str, str] | None = None)
 def _configuration(checked: dict[str, Any], warnings: list[str]) -> Configuration:
     log = _log(checked["log"], checked["loglevel"], warnings)
     storage = _storage(checked["storage"], warnings)
-    layers = (layer for layer in checked["middleware"]["http"] if not layer["disabled"])
     maxentries = checked["catalog"]["maxentries"]
     return Configuration(
         version=checked["version"],
         log=log,
         storage=storage,
         http=_http(checked["http"]),
-        middleware=tuple(Layer(layer["name"], layer["options"]) for layer in layers),
+        middleware=_layers(checked["middleware"]["http"]),
         catalog_maxentries=maxentries if maxentries > 0 else 1000,
         tags_maxtags=checked["tags"]["maxtags"] or 1000,
         warnings=tuple(warnings),
@@ -110,6 +109,14 @@ def _cache(section: dict[str, Any], warnings: list[str]) -> Cache | None:
             warnings.append("storage.cache.blobdescriptorsize has an effect only with the cache inmemory")
         return Cache(provider, {}) if provider else None
     return Cache(provider, {"size": _CACHED_DESCRIPTORS if size is None else max(size, 0)})
+
+
+def _layers(section: list[dict[str, Any]]) -> tuple[Layer, ...]:
+    return tuple(
+        Layer(layer["name"], layer["options"], key=f"middleware.http[{number}]")
+        for number, layer in enumerate(section)
+        if not layer["disabled"]
+    )
 
 
 def _http(section: dict[str, Any]) -> HTTP:

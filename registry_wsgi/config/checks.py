@@ -48,6 +48,8 @@ def _leaf(key: Key, value: object, path: str) -> Any:
     try:
         return key.kind.parse(value)
     except ValueError as error:
+        if isinstance(value, Mapping) and key.kind.open:  # the fault is inside
+            raise ConfigurationError(f"{path}: {error}; must be {key.kind.allowed}") from error
         raise _wrong(path, key.kind.allowed, value) from error
 
 

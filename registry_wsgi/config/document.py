@@ -43,7 +43,9 @@ class _Loader(yaml.SafeLoader):
 def parse(text: str, where: str) -> Any:
     """Return what the YAML text says. Raises ConfigurationError, naming `where` and the line."""
     try:
-        return plain(yaml.load(text, _Loader))  # noqa: S506 - a subclass of the safe loader
+        return _plain(yaml.load(text, _Loader))  # noqa: S506 - a subclass of the safe loader
+    except RecursionError as error:
+        raise ConfigurationError(f"{where}: nested too deeply, or in itself") from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         # The text itself may hold secrets: the library's own message would quote it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,11 +11,11 @@ from urllib.parse import urlsplit
 
 from registry_wsgi.config.durations import parse_duration
 
-_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+(%\w+)?\]|[\w.-]*):(\d{1,5})", re.ASCII)
+_ADDRESS = re.compile(r"(?:\[(?P<ipv6>[^\]\s]+)\]|[\w.-]*):(?P<port>\d{1,5})", re.ASCII)
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2, token
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 §5.5; no line break can get into a response
 _PREFIX = re.compile(r"/(?:[\w.~-]+/)*", re.ASCII)
-_URL = re.compile(r"https?://[^\s?#]+")
+_URL = re.compile(r"https?://[^\s?#]+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +86,10 @@ def _version(value: object) -> str:
 
 def _address(value: object) -> str:
     match = _ADDRESS.fullmatch(_text(value))
-    if not match or int(match[3]) > 65535:
+    if not match or int(match["port"]) > 65535:
         raise ValueError("not an address")
+    if match["ipv6"]:
+        ipaddress.IPv6Address(match["ipv6"])
     return match[0]
 
 
@@ -99,22 +102,40 @@ def _prefix(value: object) -> str:
 
 def _url(value: object) -> str:
     text = _text(value)
-    if not _URL.fullmatch(text) or not text.isprintable() or not urlsplit(text).hostname:
+    if not _URL.fullmatch(text) or not (text.isascii() and text.isprintable()):
+        raise ValueError("not an absolute URL")
+    parts = urlsplit(text)
+    if not parts.hostname or parts.port == 0:  # a port that is no number raises here
         raise ValueError("not an absolute URL")
     return text
 
 
 def _mapping(value: object) -> dict[str, object]:
-    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+    if not isinstance(value, Mapping):
         raise ValueError("not a mapping")
+    for key in value:
+        if not isinstance(key, str):
+            raise ValueError(f"the key {key!r:.60} is not text")
     return dict(value)
 
 
 def _headers(value: object) -> dict[str, tuple[str, ...]]:
-    headers = {name: tuple(_header_value(item) for item in _list(items)) for name, items in _mapping(value).items()}
-    if not all(_HEADER_NAME.fullmatch(name) for name in headers):
-        raise ValueError("not a header name")
-    return headers
+    return {_header_name(name): _header_values(name, values) for name, values in _mapping(value).items()}
+
+
+def _header_name(name: str) -> str:
+    if not _HEADER_NAME.fullmatch(name):
+        raise ValueError(f"{name!r:.60} is no header name")
+    return name
+
+
+def _header_values(name: str, values: object) -> tuple[str, ...]:
+    if not isinstance(values, list):
+        raise ValueError(f"{name} has no list")
+    try:
+        return tuple(_header_value(value) for value in values)
+    except ValueError as error:
+        raise ValueError(f"{name} has a value that no header can have") from error
 
 
 def _header_value(value: object) -> str:
@@ -123,12 +144,6 @@ def _header_value(value: object) -> str:
     if not _HEADER_VALUE.fullmatch(text):
         raise ValueError("not a header value")
     return text
-
-
-def _list(value: object) -> list[Any]:
-    if not isinstance(value, list):
-        raise ValueError("not a list")
-    return value
 
 
 ANYTHING = Kind("anything", lambda value: value, open=True)

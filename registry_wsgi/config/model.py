@@ -71,10 +71,11 @@ class HTTP:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A WSGI layer by its plugin's name, and its factory's parameters."""
+    """A WSGI layer by its plugin's name, its factory's parameters, and the key that it stands at."""
 
     name: str
     options: Mapping[str, object]
+    key: str
 
 
 @dataclass(frozen=True, slots=True)

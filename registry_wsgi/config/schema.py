@@ -53,7 +53,7 @@ def settled(key: str, value: object) -> Callable[[Any], bool]:
 
 def _open_access(auth: object) -> bool:
     names = auth if isinstance(auth, Mapping) else [auth]
-    return all(name is None or str(name).lower() in {"", "none"} for name in names)
+    return auth is None or all(isinstance(name, str) and name.lower() in {"", "none"} for name in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("http.tls.key", TEXT, ""),
     *_refused("http.tls.clientcas", "asking clients for certificates"),
     *_refused("http.tls.clientauth", "asking clients for certificates"),
-    *_refused("http.tls.minimumtls", "a minimum other than tls1.2", idle=lambda value: value in (None, "", "tls1.2")),
+    *_refused("http.tls.minimumtls", "a minimum other than tls1.2", idle=lambda value: not value or value == "tls1.2"),
     *_refused("http.tls.ciphersuites", "a choice of cipher suites"),
     *_refused("http.tls.letsencrypt", "fetching certificates from Let's Encrypt", "cachefile email hosts directoryurl"),
     *_unsupported("http.debug", "addr prometheus.enabled prometheus.path"),
