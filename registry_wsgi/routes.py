@@ -48,8 +48,8 @@ def parse_route(path: str) -> Route:
     """Return the route of a decoded path; `Resource.NONE` where the API has no such path."""
     if not path.startswith("/v2/"):
         return _BASE if path == "/v2" else _NONE
-    head, _, last = path[4:].rpartition("/")
-    if not head:
+    head, slash, last = path[4:].rpartition("/")
+    if not slash:
         return _ALONE.get(last, _NONE)
     for (ending, word), resource in _LISTS.items():
         if last == word and head.endswith(ending):

@@ -43,9 +43,9 @@ _READING = frozenset({"GET", "HEAD"})
 
 
 class _AnyPath(BaseConverter):
-    """Every path there is: it has been parsed already, by the outermost layer."""
+    """Every path there is, one with a newline too: it has been parsed already, by the outermost layer."""
 
-    regex = ".*"
+    regex = r"[\s\S]*"
     part_isolating = False
 
 
@@ -95,14 +95,20 @@ def _handler(call: Call) -> Callable[[Call], Response]:
 
 
 def _not_allowed(methods: Iterable[str], detail: str) -> Unsupported:
-    allowed = ", ".join(sorted(methods))
+    allowed = _listed(methods)
     return Unsupported(f"{detail}; allowed: {allowed}", headers={"Allow": allowed})
+
+
+def _listed(methods: Iterable[str]) -> str:
+    return ", ".join(sorted(methods))
 
 
 def _refused(call: Call, error: RegistryError | RegistryErrors) -> Response:
     """Return the error as a response, after reading what little of the body is left."""
     _log(call.ctx, error)
     status, headers, body = envelope(error)
+    if status == 405:  # RFC 9110 §15.5.6 wants to hear what is allowed; storage, which may refuse too, cannot know
+        headers.setdefault("Allow", _listed(_RESOURCES[call.ctx.route.resource].keys() - {call.request.method}))
     if status != 413:
         _discard_body(call)
     return Answer([body], status=status, headers=headers)
