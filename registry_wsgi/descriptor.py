@@ -20,6 +20,7 @@ CANONICAL_ALGORITHM = "sha256"
 """The algorithm that names blobs in the storage tree, whatever a client used."""
 
 _HEX_LENGTHS = {"sha256": 64, "sha384": 96, "sha512": 128}
+ALGORITHMS = tuple(_HEX_LENGTHS)
 _DIGEST = re.compile(r"(sha256|sha384|sha512):([0-9a-f]+)")
 
 

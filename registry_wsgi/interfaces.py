@@ -7,11 +7,11 @@ A seam that plugins fill is defined by its conformance suite in `registry_wsgi.t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
@@ -145,8 +145,11 @@ class BlobWriter(Protocol):
     id: str
     size: int
 
-    def prepare(self, ctx: Context) -> None:
-        """Hold the upload and learn its size and its digest so far; `write` needs it."""
+    def prepare(self, ctx: Context, algorithm: str = ...) -> None:
+        """Hold the upload and learn its size and its digests so far; `write` needs it.
+
+        `algorithm` is the one of the digest that it is expected to be committed with.
+        """
 
     def write(self, content: bytes | memoryview, /) -> int: ...
     def commit(self, ctx: Context, provisional: Digest) -> Descriptor:
@@ -192,6 +195,7 @@ class Manifest:
     references: tuple[Descriptor, ...]
     subject: Descriptor | None = None
     artifact_type: str = ""
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
 
 class ManifestService(Protocol):
@@ -200,7 +204,7 @@ class ManifestService(Protocol):
 
     def exists(self, ctx: Context, digest: Digest) -> bool: ...
     def put(self, ctx: Context, manifest: Manifest, digest: Digest | None = None) -> Descriptor:
-        """Verify that all it refers to is in the repository, store and link it.
+        """Verify that all it refers to is in the repository, store and link it; return the canonical descriptor.
 
         `digest` is the client's, if it named one. Raises DigestInvalid, or RegistryErrors with one
         ManifestBlobUnknown for each missing digest.
@@ -234,6 +238,9 @@ class Repository(Protocol):
     def manifests(self) -> ManifestService: ...
     @property
     def tags(self) -> TagService: ...
+    def referrers(self, ctx: Context, subject: Digest, last: str = "") -> Iterator[Descriptor]:
+        """Yield the manifests whose subject is `subject`, ordered by digest, those after `last`."""
+
     def resolve(self, ctx: Context, reference: Reference) -> Digest:
         """Return the digest that a reference names. Raises ManifestUnknown."""
 
@@ -241,6 +248,9 @@ class Repository(Protocol):
 class Namespace(Protocol):
     def repository(self, name: str) -> Repository:
         """Raises NameInvalid."""
+
+    def holder(self, ctx: Context, digest: Digest, may_pull: Callable[[str], bool]) -> Repository | None:
+        """Return some repository that has the blob and that `may_pull` allows, None where none is found."""
 
     def repositories(self, ctx: Context, last: str = "") -> Iterator[str]:
         """Yield the names after `last`, component by component: `a`, `a/b`, `a-b`, `a.b`."""

@@ -20,6 +20,7 @@ class Resource(StrEnum):
     UPLOADS = "uploads"  # end-4, end-11
     UPLOAD = "upload"  # end-5, end-6, end-13
     TAGS = "tags"  # end-8
+    REFERRERS = "referrers"  # end-12
     CATALOG = "catalog"  # Docker Registry HTTP API V2
     NONE = "none"  # no route of the API
 
@@ -41,7 +42,12 @@ _LISTS = {
     ("/blobs", "uploads"): Resource.UPLOADS,
     ("/blobs/uploads", ""): Resource.UPLOADS,
 }
-_ITEMS = {"/manifests": Resource.MANIFEST, "/blobs/uploads": Resource.UPLOAD, "/blobs": Resource.BLOB}
+_ITEMS = {
+    "/manifests": Resource.MANIFEST,
+    "/blobs/uploads": Resource.UPLOAD,
+    "/blobs": Resource.BLOB,
+    "/referrers": Resource.REFERRERS,
+}
 
 
 def parse_route(path: str) -> Route:

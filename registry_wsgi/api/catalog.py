@@ -24,7 +24,9 @@ def get(call: Call) -> Response:
         n = min(_DEFAULT_PAGE, most)
     found = list(islice(call.namespace.repositories(call.ctx, call.query("last")), n + 1)) if n else []
     page = found[:n]
-    headers = {"Link": call.locations.next_page("/v2/_catalog", page[-1], n)} if len(found) > n else {}
+    headers = {}
+    if len(found) > n:
+        headers["Link"] = call.locations.next_page("/v2/_catalog", {"last": page[-1], "n": n})
     return json_answer({"repositories": page}, headers)
 
 

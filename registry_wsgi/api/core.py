@@ -9,7 +9,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
-from registry_wsgi.api import base, blobs, catalog, manifests, tags, uploads
+from registry_wsgi.api import base, blobs, catalog, manifests, referrers, tags, uploads
 from registry_wsgi.api.call import Call, Options
 from registry_wsgi.api.respond import API_VERSION, Answer, envelope, unavailable
 from registry_wsgi.context import ENVIRON_KEY
@@ -38,6 +38,7 @@ _RESOURCES: dict[Resource, Methods] = {
     Resource.UPLOAD: uploads.METHODS,
     Resource.TAGS: tags.METHODS,
     Resource.CATALOG: catalog.METHODS,
+    Resource.REFERRERS: referrers.METHODS,
 }
 _READING = frozenset({"GET", "HEAD"})
 

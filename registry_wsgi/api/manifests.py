@@ -32,16 +32,31 @@ def get(call: Call) -> Response:
 
 
 def put(call: Call) -> Response:
+    """Store a manifest under its digest and under tags: the one in the path, or any number in the query (end-7b)."""
     reference = parse_reference(call.argument)
+    claimed = reference if isinstance(reference, Digest) else None
+    tags = _tags_to_put(call, reference)
     repository = call.repository
     manifest = parse(call.body.read(_LARGEST), call.request.headers.get("Content-Type", ""))
-    claimed = reference if isinstance(reference, Digest) else None
     descriptor = repository.manifests.put(call.ctx, manifest, claimed)
+    for tag in tags:
+        repository.tags.put(call.ctx, tag, descriptor.digest)
+    for name in tags or ("",):
+        call.note("push", descriptor, tag=name)
+    digest = claimed or descriptor.digest
+    headers = {"Location": call.locations.manifest(repository.name, digest), "Docker-Content-Digest": digest}
+    if manifest.subject is not None:
+        headers["OCI-Subject"] = manifest.subject.digest
+    if claimed and tags:
+        headers["OCI-Tag"] = ", ".join(tags)
+    return answer(201, headers)
+
+
+def _tags_to_put(call: Call, reference: Reference) -> list[Tag]:
+    """Return the tags, each once. Raises TagInvalid before anything is stored."""
     if isinstance(reference, Tag):
-        repository.tags.put(call.ctx, reference, descriptor.digest)
-    call.note("push", descriptor, tag=reference if isinstance(reference, Tag) else "")
-    location = call.locations.manifest(repository.name, descriptor.digest)
-    return answer(201, {"Location": location, "Docker-Content-Digest": descriptor.digest})
+        return [reference]
+    return list(dict.fromkeys(Tag.parse(text) for text in call.request.args.getlist("tag")))
 
 
 def delete(call: Call) -> Response:

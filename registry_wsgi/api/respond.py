@@ -88,6 +88,6 @@ class Locations:
     def upload(self, name: str, upload_id: str) -> str:
         return f"{self._root}/v2/{name}/blobs/uploads/{upload_id}"
 
-    def next_page(self, path: str, last: str, n: int) -> str:
-        """Return the value of the Link header to the page after `last` (RFC 8288)."""
-        return f'<{self._root}{path}?{urlencode({"last": last, "n": n})}>; rel="next"'
+    def next_page(self, path: str, query: Mapping[str, object]) -> str:
+        """Return the value of the Link header to the next page of a list (RFC 8288)."""
+        return f'<{self._root}{path}?{urlencode(query)}>; rel="next"'

@@ -23,7 +23,7 @@ def get(call: Call) -> Response:
     page = rest if n is None else rest[:n]
     headers = {}
     if page and len(page) < len(rest):
-        headers["Link"] = call.locations.next_page(f"/v2/{name}/tags/list", page[-1], len(page))
+        headers["Link"] = call.locations.next_page(f"/v2/{name}/tags/list", {"last": page[-1], "n": len(page)})
     return json_answer({"name": name, "tags": page}, headers)
 
 

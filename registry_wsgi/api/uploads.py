@@ -6,14 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 from registry_wsgi.api.respond import answer
-from registry_wsgi.descriptor import Descriptor, Digest
+from registry_wsgi.descriptor import ALGORITHMS, CANONICAL_ALGORITHM, Descriptor, Digest
 from registry_wsgi.errors import BlobUnknown, DigestInvalid, NameInvalid, RangeInvalid, SizeInvalid
 
 if TYPE_CHECKING:
     from flask import Response
 
     from registry_wsgi.api.call import Call
-    from registry_wsgi.interfaces import BlobWriter
+    from registry_wsgi.interfaces import BlobWriter, Repository
 
 _CONTENT_RANGE = re.compile(r"(?:bytes[ =])?([0-9]{1,19})-([0-9]{1,19})(?:/.*)?")
 
@@ -26,7 +26,8 @@ def start(call: Call) -> Response:
             return mounted
     elif call.query("digest") and not call.body.empty:
         return _monolithic(call, Digest.parse(call.query("digest")))
-    return _accepted(call, call.repository.blobs.create(call.ctx))
+    algorithm = _algorithm(call)
+    return _accepted(call, call.repository.blobs.create(call.ctx), algorithm)
 
 
 def status(call: Call) -> Response:
@@ -36,13 +37,14 @@ def status(call: Call) -> Response:
 
 def receive(call: Call) -> Response:
     body = call.body
+    algorithm = _algorithm(call)
     upload = call.repository.blobs.resume(call.ctx, call.argument)
     try:
-        _receive(call, upload)
+        _receive(call, upload, algorithm)
     finally:
         upload.close(call.ctx)
     call.ctx.debug("received", **{"upload.id": upload.id, "upload.received": body.received})
-    return _accepted(call, upload)
+    return _accepted(call, upload, algorithm)
 
 
 def finish(call: Call) -> Response:
@@ -57,7 +59,7 @@ def finish(call: Call) -> Response:
             raise DigestInvalid("digest missing: the query must have digest=<algorithm>:<hex>")
         digest = Digest.parse(call.query("digest"))
         if not call.body.empty:
-            _receive(call, upload)
+            _receive(call, upload, digest.algorithm)
         return _committed(call, upload, digest, cancel_on_mismatch=call.body.length is not None)
     finally:
         upload.close(call.ctx)
@@ -73,19 +75,32 @@ def _mount(call: Call, mount: str, source: str) -> Response | None:
     """Return the response to a mount, or None where there is nothing to mount: the client then uploads."""
     try:
         digest = Digest.parse(mount)
-        origin = call.namespace.repository(source)
+        origin = _origin(call, digest, source)
         descriptor = call.repository.blobs.mount(call.ctx, digest, origin.blobs)
     except (BlobUnknown, DigestInvalid, NameInvalid) as error:
         call.ctx.debug("not mounted", **{"mount.reason": error})
         return None
-    call.note("mount", descriptor, from_repository=source)
+    call.note("mount", descriptor, from_repository=origin.name)
     return _created(call, digest)
+
+
+def _origin(call: Call, digest: Digest, source: str) -> Repository:
+    """Return the repository to mount from: the one named or, if none is, any that has the blob (end-11).
+
+    Raises NameInvalid, BlobUnknown.
+    """
+    if source:
+        return call.namespace.repository(source)
+    holder = call.namespace.holder(call.ctx, digest, call.ctx.may_pull)
+    if holder is None:
+        raise BlobUnknown(digest)
+    return holder
 
 
 def _monolithic(call: Call, digest: Digest) -> Response:
     upload = call.repository.blobs.create(call.ctx)
     try:
-        upload.prepare(call.ctx)
+        upload.prepare(call.ctx, digest.algorithm)
         for block in call.body.blocks():
             upload.write(block)
         return _committed(call, upload, digest, cancel_on_mismatch=True)
@@ -96,10 +111,10 @@ def _monolithic(call: Call, digest: Digest) -> Response:
         upload.close(call.ctx)
 
 
-def _receive(call: Call, upload: BlobWriter) -> None:
+def _receive(call: Call, upload: BlobWriter, algorithm: str) -> None:
     """Append the body; what arrived of one that breaks off stays, and the client may ask how much it was."""
     declared = _declared_range(call, upload)
-    upload.prepare(call.ctx)
+    upload.prepare(call.ctx, algorithm)
     for block in call.body.blocks():
         if declared is not None and call.body.received > declared:
             raise SizeInvalid(f"the body is longer than the {declared} bytes of its Content-Range")
@@ -138,8 +153,20 @@ def _committed(call: Call, upload: BlobWriter, digest: Digest, *, cancel_on_mism
     return _created(call, digest)
 
 
-def _accepted(call: Call, upload: BlobWriter) -> Response:
-    return answer(202, _session_headers(call, upload.id, upload.size))
+def _algorithm(call: Call) -> str:
+    """Return the algorithm that the upload is announced to be committed with (end-4c). Raises DigestInvalid."""
+    name = call.query("digest-algorithm") or CANONICAL_ALGORITHM
+    if name not in ALGORITHMS:
+        raise DigestInvalid(f"digest-algorithm {name[:40]!r} is not supported; known are: {', '.join(ALGORITHMS)}")
+    return name
+
+
+def _accepted(call: Call, upload: BlobWriter, algorithm: str) -> Response:
+    """The announced algorithm goes on in the Location, so that the data is hashed with it as it comes."""
+    headers = _session_headers(call, upload.id, upload.size)
+    if algorithm != CANONICAL_ALGORITHM:
+        headers["Location"] += f"?digest-algorithm={algorithm}"
+    return answer(202, headers)
 
 
 def _created(call: Call, digest: Digest) -> Response:

@@ -6,18 +6,16 @@ media type is derived from the bytes themselves, for the tree keeps none.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from registry_wsgi import mediatypes
 from registry_wsgi.errors import ManifestInvalid
+from registry_wsgi.interfaces import Manifest
 from registry_wsgi.manifests import image, index
 from registry_wsgi.manifests.document import load
 
-if TYPE_CHECKING:
-    from registry_wsgi.interfaces import Manifest
-
 __all__ = ["parse", "recognise"]
 
+_IMAGE_MEMBERS = {"config", "layers"}
+_INDEX_MEMBERS = {"manifests"}
 _UNSPECIFIC = ("", "application/json", "application/octet-stream")
 
 
@@ -30,7 +28,8 @@ def parse(payload: bytes, content_type: str) -> Manifest:
     """
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type in _UNSPECIFIC:
-        return recognise(payload)
+        document = load(payload)
+        return _parse(payload, document, _media_type(document))
     if media_type not in mediatypes.MANIFESTS:
         allowed = ", ".join(sorted(mediatypes.MANIFESTS))
         raise ManifestInvalid(f"manifests of the type {media_type[:160]!r} are not supported; allowed are: {allowed}")
@@ -38,14 +37,29 @@ def parse(payload: bytes, content_type: str) -> Manifest:
 
 
 def recognise(payload: bytes) -> Manifest:
-    """Return the manifest in `payload`, of the type that the document has. Raises ManifestInvalid."""
+    """Return the manifest in stored `payload`, of the type that the document has.
+
+    Other registries have taken documents that `parse` refuses, and these are still to be served: they are
+    recognised by their members, and have no references. Raises ManifestInvalid where it is no manifest at all.
+    """
     document = load(payload)
+    media_type = _media_type(document)
+    try:
+        return _parse(payload, document, media_type)
+    except ManifestInvalid:
+        members = {"config", "layers", "manifests"} & document.keys()
+        if members != (_INDEX_MEMBERS if media_type in mediatypes.INDEXES else _IMAGE_MEMBERS):
+            raise
+        return Manifest(media_type=media_type, payload=payload, references=())
+
+
+def _media_type(document: dict[str, object]) -> str:
     media_type = document.get("mediaType")
     if media_type is None or media_type == "":
         media_type = mediatypes.OCI_INDEX if "manifests" in document else mediatypes.OCI_MANIFEST
     elif media_type not in mediatypes.MANIFESTS:
         raise ManifestInvalid(f"the document's mediaType {str(media_type)[:160]!r} is no manifest's")
-    return _parse(payload, document, media_type)
+    return str(media_type)
 
 
 def _parse(payload: bytes, document: dict[str, object], media_type: str) -> Manifest:

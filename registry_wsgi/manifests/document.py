@@ -72,5 +72,12 @@ def artifact_type(document: dict[str, Any]) -> str:
     return value
 
 
+def string_annotations(document: dict[str, Any]) -> dict[str, str]:
+    """Return the annotations that are strings; others have no meaning, and no place in a list of referrers."""
+    value = document.get("annotations")
+    members = value.items() if isinstance(value, dict) else ()
+    return {key: member for key, member in members if isinstance(member, str)}
+
+
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON number")

@@ -21,4 +21,5 @@ def parse(payload: bytes, document: dict[str, Any], media_type: str) -> Manifest
         references=(config, *read.descriptors(document, "layers")),
         subject=read.subject(document),
         artifact_type=read.artifact_type(document) or config.media_type,
+        annotations=read.string_annotations(document),
     )

@@ -21,4 +21,5 @@ def parse(payload: bytes, document: dict[str, Any], media_type: str) -> Manifest
         references=read.descriptors(document, "manifests"),
         subject=read.subject(document),
         artifact_type=read.artifact_type(document),
+        annotations=read.string_annotations(document),
     )

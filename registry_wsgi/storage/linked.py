@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from registry_wsgi.descriptor import Descriptor, Digest
+from registry_wsgi.descriptor import CANONICAL_ALGORITHM, Descriptor, Digest
 from registry_wsgi.errors import BlobUnknown, DigestInvalid, PathNotFound, RegistryError, Unsupported
 
 if TYPE_CHECKING:
@@ -32,7 +32,15 @@ class LinkedBlobStatter:
         self._link_paths = link_paths
 
     def resolve(self, ctx: Context, digest: Digest) -> Digest:
-        """Return the canonical digest that the link of `digest` holds. Raises BlobUnknown."""
+        """Return the canonical digest that the link of `digest` holds. Raises BlobUnknown.
+
+        The link of another algorithm's digest holds only while the canonical one is there,
+        so that deleting that one deletes the content by all its names.
+        """
+        canonical = self._read(ctx, digest)
+        return canonical if canonical == digest else self._read(ctx, canonical)
+
+    def _read(self, ctx: Context, digest: Digest) -> Digest:
         for link_path in self._link_paths:
             try:
                 content = self._driver.get_content(ctx, link_path(digest))
@@ -45,6 +53,8 @@ class LinkedBlobStatter:
         return self._target.stat(ctx, self.resolve(ctx, digest))
 
     def linked(self, ctx: Context, digest: Digest) -> bool:
+        if digest.algorithm != CANONICAL_ALGORITHM:
+            return self._resolves(ctx, digest)
         for link_path in self._link_paths:
             try:
                 self._driver.stat(ctx, link_path(digest))
@@ -52,6 +62,13 @@ class LinkedBlobStatter:
                 continue
             return True
         return False
+
+    def _resolves(self, ctx: Context, digest: Digest) -> bool:
+        try:
+            self.resolve(ctx, digest)
+        except BlobUnknown:
+            return False
+        return True
 
     def link(self, ctx: Context, canonical: Digest, aliases: Iterable[Digest] = ()) -> None:
         """Write the canonical link, then those of other digests of the same content."""
@@ -62,16 +79,18 @@ class LinkedBlobStatter:
         """Do nothing: links hold no descriptor."""
 
     def clear(self, ctx: Context, digest: Digest) -> None:
-        """Delete the links at all paths. Raises BlobUnknown where there was none."""
-        found = False
-        for link_path in self._link_paths:
-            try:
-                self._driver.delete(ctx, link_path(digest))
-            except PathNotFound:
-                continue
-            found = True
-        if not found:
+        """Delete the links at all paths, the canonical ones first. Raises BlobUnknown where there was none."""
+        names = (digest,) if digest.algorithm == CANONICAL_ALGORITHM else (self.resolve(ctx, digest), digest)
+        found = [self._delete(ctx, link_path(name)) for name in names for link_path in self._link_paths]
+        if not any(found):
             raise BlobUnknown(digest)
+
+    def _delete(self, ctx: Context, path: str) -> bool:
+        try:
+            self._driver.delete(ctx, path)
+        except PathNotFound:
+            return False
+        return True
 
 
 def parse_link(content: bytes, path: str) -> Digest:

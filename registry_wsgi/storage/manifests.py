@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from registry_wsgi import mediatypes
-from registry_wsgi.descriptor import CANONICAL_ALGORITHM, Descriptor, Digest
+from registry_wsgi.descriptor import Descriptor, Digest
 from registry_wsgi.errors import (
     BlobUnknown,
     DigestInvalid,
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from registry_wsgi.interfaces import Manifest
     from registry_wsgi.reference import Tag
     from registry_wsgi.storage.linked import LinkedBlobStore
+    from registry_wsgi.storage.referrers import ReferrerStore
     from registry_wsgi.storage.tags import TagStore
 
 
@@ -33,11 +34,18 @@ class ManifestStore:
     """A ManifestService over the revisions and the layers of a repository."""
 
     def __init__(
-        self, revisions: LinkedBlobStore, layers: LinkedBlobStore, tags: TagStore, *, delete_enabled: bool
+        self,
+        revisions: LinkedBlobStore,
+        layers: LinkedBlobStore,
+        tags: TagStore,
+        referrers: ReferrerStore,
+        *,
+        delete_enabled: bool,
     ) -> None:
         self._revisions = revisions
         self._layers = layers
         self._tags = tags
+        self._referrers = referrers
         self._delete_enabled = delete_enabled
 
     def get(self, ctx: Context, digest: Digest) -> tuple[Descriptor, Manifest]:
@@ -60,23 +68,24 @@ class ManifestStore:
         claimed = digest or Digest.of(manifest.payload)
         self._verify_digest(manifest, claimed)
         self._verify_references(ctx, manifest)
-        stored = self._revisions.put(ctx, manifest.media_type, manifest.payload, claimed)
-        return Descriptor(digest=claimed, size=stored.size, media_type=stored.media_type)
+        if manifest.subject is not None:
+            self._referrers.add(ctx, manifest.subject.digest, Digest.of(manifest.payload))
+        return self._revisions.put(ctx, manifest.media_type, manifest.payload, claimed)
 
     def delete(self, ctx: Context, digest: Digest) -> Sequence[Tag]:
         if not self._delete_enabled:
             raise Unsupported("deletion is off: storage.delete.enabled is not true")
-        self.get(ctx, digest)
+        _, manifest = self.get(ctx, digest)
+        canonical = Digest.of(manifest.payload)
         # Tags first: should the process die in between, the delete can be asked for again.
-        untagged = self._tags.delete_pointing_at(ctx, self._canonical(ctx, digest))
+        untagged = self._tags.delete_pointing_at(ctx, canonical)
         try:
             self._revisions.delete(ctx, digest)
         except BlobUnknown:
             raise ManifestUnknown(f"unknown manifest {digest}") from None
+        if manifest.subject is not None:
+            self._referrers.remove(ctx, manifest.subject.digest, canonical)
         return untagged
-
-    def _canonical(self, ctx: Context, digest: Digest) -> Digest:
-        return digest if digest.algorithm == CANONICAL_ALGORITHM else self._revisions.stat(ctx, digest).digest
 
     @staticmethod
     def _verify_digest(manifest: Manifest, claimed: Digest) -> None:

@@ -6,6 +6,7 @@
         ├── _layers/<algorithm>/<hex>/link              the repository has this blob
         ├── _manifests/
         │   ├── revisions/<algorithm>/<hex>/link        … this manifest
+        │   ├── referrers/<algorithm>/<hex>/<sha256>/link   ours: a manifest whose subject is this digest
         │   └── tags/<tag>/
         │       ├── current/link                        where the tag points
         │       └── index/<algorithm>/<hex>/link        where it ever pointed
@@ -54,6 +55,18 @@ def manifests(name: str) -> str:
 
 def revision_link(name: str, digest: Digest) -> str:
     return f"{REPOSITORIES}/{name}/_manifests/revisions/{digest.replace(':', '/')}/link"
+
+
+def referrers(name: str, subject: Digest) -> str:
+    return f"{REPOSITORIES}/{name}/_manifests/referrers/{subject.replace(':', '/')}"
+
+
+def referrer(name: str, subject: Digest, digest: Digest) -> str:
+    return f"{referrers(name, subject)}/{digest.partition(':')[2]}"
+
+
+def referrer_link(name: str, subject: Digest, digest: Digest) -> str:
+    return f"{referrer(name, subject, digest)}/link"
 
 
 def tags(name: str) -> str:

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from functools import cached_property, partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from registry_wsgi.descriptor import Digest
+from registry_wsgi.errors import BlobUnknown
 from registry_wsgi.reference import check_name
 from registry_wsgi.storage import catalog, paths
 from registry_wsgi.storage.blobs import GlobalBlobStore
 from registry_wsgi.storage.cached import CachedBlobStatter
 from registry_wsgi.storage.linked import LinkedBlobStatter, LinkedBlobStore
 from registry_wsgi.storage.manifests import ManifestStore
+from registry_wsgi.storage.referrers import ReferrerStore
 from registry_wsgi.storage.tags import TagStore
 from registry_wsgi.storage.uploads import Uploads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from registry_wsgi.context import Context
+    from registry_wsgi.descriptor import Descriptor
     from registry_wsgi.interfaces import BlobAccessController, BlobDescriptorCacheProvider, StorageDriver
     from registry_wsgi.reference import Reference
+
+_HOLDERS_TRIED = 1000
 
 
 class Registry:
@@ -46,6 +52,22 @@ class Registry:
         """Return the repository, which need not exist yet. Raises NameInvalid."""
         return Repository(self, check_name(name))
 
+    def holder(self, ctx: Context, digest: Digest, may_pull: Callable[[str], bool]) -> Repository | None:
+        """Return some repository that has the blob and that `may_pull` allows.
+
+        None where no repository has it, or none among the first `_HOLDERS_TRIED`: a look-up that only
+        saves an upload may not cost more than one.
+        """
+        try:
+            self.blobs.stat(ctx, digest)
+        except BlobUnknown:
+            return None
+        for name in islice(self.repositories(ctx), _HOLDERS_TRIED):
+            candidate = Repository(self, name)
+            if may_pull(name) and candidate.blobs.linked(ctx, digest):
+                return candidate
+        return None
+
     def repositories(self, ctx: Context, last: str = "") -> Iterator[str]:
         """Yield the names after `last`, component by component: `a`, `a/b`, `a-b`, `a.b`."""
         return catalog.walk(ctx, self.driver, last)
@@ -65,15 +87,29 @@ class Repository:
 
     @cached_property
     def manifests(self) -> ManifestStore:
-        return ManifestStore(self._revisions, self.blobs, self.tags, delete_enabled=self._registry.delete_enabled)
+        return ManifestStore(
+            self._revisions,
+            self.blobs,
+            self.tags,
+            self._referrers,
+            delete_enabled=self._registry.delete_enabled,
+        )
 
     @cached_property
     def tags(self) -> TagStore:
         return TagStore(self._registry.driver, self.name, delete_enabled=self._registry.delete_enabled)
 
+    def referrers(self, ctx: Context, subject: Digest, last: str = "") -> Iterator[Descriptor]:
+        """Yield the manifests whose subject is `subject`, ordered by digest, those after `last`."""
+        return self._referrers.list(ctx, subject, self.manifests, last)
+
     def resolve(self, ctx: Context, reference: Reference) -> Digest:
         """Return the digest that a reference names. Raises ManifestUnknown for a tag that is not there."""
         return reference if isinstance(reference, Digest) else self.tags.get(ctx, reference)
+
+    @cached_property
+    def _referrers(self) -> ReferrerStore:
+        return ReferrerStore(self._registry.driver, self.name, self.tags)
 
     @cached_property
     def _revisions(self) -> LinkedBlobStore:

@@ -52,8 +52,7 @@ def test_mounting_what_is_there_already_succeeds(client: InProcess) -> None:
     [
         f"mount={DIGEST}&from=nowhere",
         f"mount={digest_of(b'absent')}&from=source",
-        f"mount={DIGEST}",
-        f"mount={DIGEST}&from=",
+        f"mount={digest_of(b'absent')}",
         f"mount={DIGEST}&from=UPPER",
         f"mount={DIGEST}&from=..%2Fsource",
         "mount=sha256:abc&from=source",
@@ -67,6 +66,19 @@ def test_a_mount_that_cannot_be_opens_a_session(client: InProcess, query: str) -
     assert answer.status == 202
     assert client.blob("target", DIGEST).status == 404
     assert client.request("PUT", with_query(answer.headers["Location"], digest=DIGEST), CONTENT).status == 201
+
+
+@pytest.mark.parametrize("query", [f"mount={DIGEST}", f"mount={DIGEST}&from="])
+def test_a_mount_without_a_source_finds_one(client: InProcess, query: str) -> None:
+    client.push_blob("deep/source", CONTENT)
+    assert client.request("POST", f"/v2/target/blobs/uploads/?{query}", b"").status == 201
+    assert client.blob("target", DIGEST).body == CONTENT
+
+
+def test_a_blob_that_no_repository_has_any_more_is_not_mounted(client: InProcess) -> None:
+    client.push_blob("source", CONTENT)
+    client.delete("source", "blobs", DIGEST)
+    assert client.request("POST", f"/v2/target/blobs/uploads/?mount={DIGEST}", b"").status == 202
 
 
 def test_a_blob_deleted_from_its_source_cannot_be_mounted(client: InProcess) -> None:
