@@ -113,7 +113,11 @@ def _cache(config: Configuration) -> BlobDescriptorCacheProvider | None:
     if cache is None:
         return None
     built: BlobDescriptorCacheProvider = plugins.build(
-        "registry_wsgi.cache_providers", cache.provider, cache.parameters, key="storage.cache.blobdescriptor"
+        "registry_wsgi.cache_providers",
+        cache.provider,
+        cache.parameters,
+        key="storage.cache.blobdescriptor",
+        section=cache.section,
     )
     return built
 

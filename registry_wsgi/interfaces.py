@@ -124,6 +124,8 @@ class BlobAccessController(BlobDescriptorService, Protocol):
 
 
 class BlobDescriptorCacheProvider(BlobDescriptorService, Protocol):
+    """Methods raise Unavailable while what remembers cannot be reached; the provider logs that itself, now and then."""
+
     def repository_scoped(self, name: str) -> BlobDescriptorService:
         """Return the service of one repository; a repository's media types stay in it. Raises NameInvalid."""
 

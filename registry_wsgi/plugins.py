@@ -69,19 +69,28 @@ def load(group: str, name: str, *, key: str) -> Factory:
 
 
 def build(
-    group: str, name: str, parameters: Mapping[str, object], *, key: str, arguments: Sequence[object] = ()
+    group: str,
+    name: str,
+    parameters: Mapping[str, object],
+    *,
+    key: str,
+    section: str = "",
+    arguments: Sequence[object] = (),
 ) -> Any:
     """Return what the plugin's factory makes of `arguments`, in order, and `parameters`, by keyword.
+
+    `key` named the plugin; `section` is where the parameters stand, by default below that key.
 
     Raises ConfigurationError as `load` and `check` do, and where the factory refuses a value
     (ConfigurationError, ValueError) or cannot start with it (OSError, DriverError).
     """
     factory = load(group, name, key=key)
-    check(factory, parameters, key=key, arguments=len(arguments))
+    section = section or key
+    check(factory, parameters, key=section, arguments=len(arguments))
     try:
         return factory(*arguments, **parameters)
     except (ConfigurationError, ValueError, OSError, DriverError) as error:
-        raise ConfigurationError(f"{key}: {_reason(error)}") from error
+        raise ConfigurationError(f"{section}: {_reason(error)}") from error
 
 
 def check(factory: Factory, parameters: Mapping[str, object], *, key: str, arguments: int = 0) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from cachetools import LRUCache
 
+from registry_wsgi.cache.checks import check_entry
 from registry_wsgi.descriptor import Descriptor, Digest
 from registry_wsgi.errors import BlobUnknown, ConfigurationError
 from registry_wsgi.reference import check_name
@@ -51,7 +52,7 @@ class InMemoryCacheProvider:
         return self.lookup(_GLOBAL, digest)
 
     def set_descriptor(self, ctx: Context, digest: Digest, descriptor: Descriptor) -> None:
-        _check(digest, descriptor)
+        check_entry(digest, descriptor)
         with self._lock:
             self._fill_global(digest, descriptor)
 
@@ -74,7 +75,7 @@ class InMemoryCacheProvider:
 
         The canonical digest is filled in globally only: the repository may have a link to the other alone.
         """
-        _check(digest, descriptor)
+        check_entry(digest, descriptor)
         with self._lock:
             self._fill_global(digest, Descriptor(descriptor.digest, descriptor.size))
             self._entries[scope, digest] = descriptor
@@ -107,13 +108,3 @@ class RepositoryScopedCache:
 
     def clear(self, ctx: Context, digest: Digest) -> None:
         self._provider.forget(self._name, digest)
-
-
-def _check(digest: Digest, descriptor: Descriptor) -> None:
-    asked, canonical = Digest.parse(digest), Digest.parse(descriptor.digest)
-    if asked.algorithm == canonical.algorithm and asked != canonical:
-        raise ValueError(f"descriptor of {canonical} set for another digest of its algorithm: {asked}")
-    if descriptor.size < 0:
-        raise ValueError(f"descriptor of {canonical} has a negative size: {descriptor.size}")
-    if not descriptor.media_type:
-        raise ValueError(f"descriptor of {canonical} has no media type")

@@ -52,7 +52,7 @@ def load(source: Source | None = None, environ: Mapping[str, str] | None = None)
 
 def _configuration(checked: dict[str, Any], warnings: list[str]) -> Configuration:
     log = _log(checked["log"], checked["loglevel"], warnings)
-    storage = _storage(checked["storage"], warnings)
+    storage = _storage(checked["storage"], checked["redis"], warnings)
     maxentries = checked["catalog"]["maxentries"]
     return Configuration(
         version=checked["version"],
@@ -77,7 +77,7 @@ def _log(section: dict[str, Any], loglevel: str | None, warnings: list[str]) -> 
     )
 
 
-def _storage(section: dict[str, Any], warnings: list[str]) -> Storage:
+def _storage(section: dict[str, Any], redis: dict[str, Any], warnings: list[str]) -> Storage:
     drivers = [name for name in section if name not in _RESERVED]
     if not drivers:
         raise ConfigurationError(
@@ -91,24 +91,43 @@ def _storage(section: dict[str, Any], warnings: list[str]) -> Storage:
     return Storage(
         driver=drivers[0],
         parameters=section[drivers[0]],
-        cache=_cache(section["cache"], warnings),
+        cache=_cache(section["cache"], _given(redis), warnings),
         delete_enabled=section["delete"]["enabled"],
         readonly_enabled=section["maintenance"]["readonly"]["enabled"],
     )
 
 
-def _cache(section: dict[str, Any], warnings: list[str]) -> Cache | None:
+def _cache(section: dict[str, Any], redis: dict[str, Any], warnings: list[str]) -> Cache | None:
     """Return the cache by registry:2's rule: `layerinfo` counts only where `blobdescriptor` is absent, not empty."""
     provider, layerinfo, size = section["blobdescriptor"], section["layerinfo"], section["blobdescriptorsize"]
     if layerinfo is not None:
         effect = "which it means" if provider is None else "which is given too and counts"
         warnings.append(f"storage.cache.layerinfo is deprecated: write storage.cache.blobdescriptor, {effect}")
     provider = layerinfo if provider is None else provider
-    if provider != "inmemory":
-        if size is not None:
-            warnings.append("storage.cache.blobdescriptorsize has an effect only with the cache inmemory")
-        return Cache(provider, {}) if provider else None
-    return Cache(provider, {"size": _CACHED_DESCRIPTORS if size is None else max(size, 0)})
+    if size is not None and provider != "inmemory":
+        warnings.append("storage.cache.blobdescriptorsize has an effect only with the cache inmemory")
+    if redis and provider != "redis":
+        warnings.append("redis has an effect only with the cache redis")
+    if provider == "redis":
+        return _redis(redis)
+    if provider == "inmemory":
+        return Cache(provider, {"size": _CACHED_DESCRIPTORS if size is None else max(size, 0)})
+    return Cache(provider, {}) if provider else None
+
+
+def _redis(section: dict[str, Any]) -> Cache:
+    """Return the cache whose parameters are what is given in the section `redis`."""
+    if not (section.get("addr") or section.get("addrs")):
+        raise ConfigurationError(
+            "redis.addr: required for the cache redis, but not given; allowed: an address such as 127.0.0.1:6379"
+        )
+    return Cache("redis", section, section="redis")
+
+
+def _given(section: dict[str, Any]) -> dict[str, Any]:
+    """Return the section without what is empty or zero, at every level."""
+    inner = {name: _given(value) if isinstance(value, dict) else value for name, value in section.items()}
+    return {name: value for name, value in inner.items() if value}
 
 
 def _layers(section: list[dict[str, Any]]) -> tuple[Layer, ...]:

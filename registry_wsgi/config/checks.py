@@ -32,7 +32,7 @@ def _value(node: Node, value: object, path: str, warnings: list[str]) -> Any:
         return _elements(node.items, value, path, warnings)
     if node.children:
         return _section(node, value, path, warnings)
-    return _leaf(node.key, value, path) if node.key else None
+    return _leaf(node.key, value, path) if node.key and node.key.state is State.SUPPORTED else None
 
 
 def _judge(key: Key, value: object, path: str, warnings: list[str]) -> None:
@@ -50,7 +50,7 @@ def _leaf(key: Key, value: object, path: str) -> Any:
     except ValueError as error:
         if isinstance(value, Mapping) and key.kind.open:  # the fault is inside
             raise ConfigurationError(f"{path}: {error}; must be {key.kind.allowed}") from error
-        raise _wrong(path, key.kind.allowed, value) from error
+        raise _wrong(path, key.kind.allowed, value, secret=key.kind.secret) from error
 
 
 def _elements(item: Node, value: object, path: str, warnings: list[str]) -> list[Any]:
@@ -92,10 +92,11 @@ def _absent(node: Node) -> Any:
     return copy.copy(node.key.default) if node.key else None
 
 
-def _wrong(path: str, allowed: str, value: object) -> ConfigurationError:
+def _wrong(path: str, allowed: str, value: object, *, secret: bool = False) -> ConfigurationError:
     kind = _TYPES.get(type(value), type(value).__name__)
     # Mappings and lists may hold secrets of their neighbours: only a scalar is shown.
-    found = kind if isinstance(value, (dict, list)) or value is None else f"{_shown(value)} ({kind})"
+    hidden = secret or value is None or isinstance(value, (dict, list))
+    found = kind if hidden else f"{_shown(value)} ({kind})"
     return ConfigurationError(f"{path}: must be {allowed}, not {found}")
 
 

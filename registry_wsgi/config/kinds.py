@@ -23,12 +23,14 @@ class Kind:
     """`parse` returns the checked value or raises ValueError; `allowed` says in words what it takes.
 
     Values in `unset` stand for the key's default. Below an `open` kind environment variables may name anything.
+    No message shows the value of a `secret` one.
     """
 
     allowed: str
     parse: Callable[[Any], Any]
     unset: tuple[object, ...] = (None,)
     open: bool = False
+    secret: bool = False
 
 
 def one_of(*names: str) -> Kind:
@@ -72,6 +74,12 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("not text")
     return value
+
+
+def _element(value: object) -> str:
+    if not (text := _text(value)):
+        raise ValueError("empty")
+    return text
 
 
 def _name(value: object) -> str:
@@ -152,6 +160,9 @@ INTEGER = Kind("an integer", _integer)
 POSITIVE = Kind("an integer, zero or more", _positive)
 DURATION = Kind("a duration, zero or more, such as 30s or 1h30m", _seconds)
 TEXT = Kind("text", _text, unset=(None, ""))
+ELEMENT = Kind("text that is not empty", _element, unset=())
+# YAML reads 0123 and 1e5 as numbers, and what was written is gone then: only quotes keep it.
+SECRET = Kind("text, in quotes if it looks like a number", _text, unset=(None, ""), secret=True)
 # A name that is present and empty says "none": it is not the same as an absent one.
 NAME = Kind("a name in text, or empty for none", _name, unset=())
 VERSION = Kind("0.1", _version)

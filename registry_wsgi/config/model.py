@@ -21,10 +21,11 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """The provider of the blob descriptor cache by its plugin's name, and its factory's parameters."""
+    """The provider of the blob descriptor cache by its plugin's name, its factory's parameters, and their section."""
 
     provider: str
     parameters: Mapping[str, object]
+    section: str = "storage.cache.blobdescriptor"
 
 
 @dataclass(frozen=True, slots=True)

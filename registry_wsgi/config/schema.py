@@ -16,12 +16,14 @@ from registry_wsgi.config.kinds import (
     ANYTHING,
     BOOLEAN,
     DURATION,
+    ELEMENT,
     HEADERS,
     INTEGER,
     MAPPING,
     NAME,
     POSITIVE,
     PREFIX,
+    SECRET,
     TEXT,
     URL,
     VERSION,
@@ -71,6 +73,10 @@ class Key:
 
 def _unsupported(path: str, keys: str = "", idle: Callable[[Any], bool] = nothing) -> tuple[Key, ...]:
     return (Key(path, state=State.UNSUPPORTED, idle=idle), *_parts(path, keys))
+
+
+def _each_unsupported(path: str, keys: str) -> tuple[Key, ...]:
+    return tuple(Key(f"{path}.{key}", state=State.UNSUPPORTED) for key in keys.split())
 
 
 def _refused(path: str, lacks: str, keys: str = "", idle: Callable[[Any], bool] = nothing) -> tuple[Key, ...]:
@@ -140,14 +146,28 @@ KEYS: Final[tuple[Key, ...]] = (
         "name disabled url headers timeout threshold backoff ignoredmediatypes ignore.mediatypes ignore.actions",
         settled("disabled", True),
     ),
-    *_unsupported(
+    Key("redis.addr", TEXT, ""),
+    Key("redis.addrs[]", ELEMENT),
+    Key("redis.username", TEXT, ""),
+    Key("redis.password", SECRET, ""),
+    Key("redis.db", POSITIVE, 0),
+    Key("redis.clientname", TEXT, ""),
+    Key("redis.dialtimeout", DURATION, 0.0),
+    Key("redis.readtimeout", DURATION, 0.0),
+    Key("redis.writetimeout", DURATION, 0.0),
+    Key("redis.pool.maxactive", POSITIVE, 0),
+    Key("redis.maxactiveconns", POSITIVE, 0),
+    Key("redis.poolsize", POSITIVE, 0),
+    Key("redis.pooltimeout", DURATION, 0.0),
+    Key("redis.tls.certificate", TEXT, ""),
+    Key("redis.tls.key", TEXT, ""),
+    Key("redis.tls.rootcas[]", ELEMENT),
+    *_refused("redis.mastername", "Sentinel"),
+    *_each_unsupported(
         "redis",
-        "addr password db dialtimeout readtimeout writetimeout pool.maxidle pool.maxactive pool.idletimeout"
-        " addrs username clientname protocol sentinelusername sentinelpassword mastername"
-        " maxretries minretrybackoff maxretrybackoff contexttimeoutenabled poolfifo poolsize pooltimeout"
-        " minidleconns maxidleconns maxactiveconns connmaxidletime connmaxlifetime maxredirects readonly"
-        " routebylatency routerandomly disableidentity identitysuffix unstableresp3"
-        " tls.certificate tls.key tls.rootcas",
+        "sentinelusername sentinelpassword pool.maxidle pool.idletimeout minidleconns maxidleconns connmaxidletime"
+        " connmaxlifetime poolfifo maxretries minretrybackoff maxretrybackoff contexttimeoutenabled protocol"
+        " unstableresp3 disableidentity identitysuffix maxredirects readonly routebylatency routerandomly",
     ),
     *_unsupported("health.storagedriver", "enabled interval threshold", settled("enabled", False)),
     *_unsupported("health.file[]", "file interval threshold"),

@@ -258,9 +258,21 @@ def test_the_file_for_development(file: Path) -> None:
     config = loaded(file, DEVELOPMENT)
     assert config.log.level == "debug"
     assert config.storage.delete_enabled
-    assert config.storage.cache == Cache("redis", {})
+    redis = {
+        "addr": "localhost:6379",
+        "pool": {"maxactive": 64},
+        "dialtimeout": 0.01,
+        "readtimeout": 0.01,
+        "writetimeout": 0.01,
+    }
+    assert config.storage.cache == Cache("redis", redis, section="redis")
     assert config.warnings == unsupported(
-        "http.debug", "redis", "notifications.events", "notifications.endpoints[1]", "health.storagedriver"
+        "http.debug",
+        "redis.pool.maxidle",
+        "redis.pool.idletimeout",
+        "notifications.events",
+        "notifications.endpoints[1]",
+        "health.storagedriver",
     )
 
 

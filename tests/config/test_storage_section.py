@@ -34,7 +34,7 @@ def test_a_second_driver_is_refused_with_the_names_of_both() -> None:
 
 
 INMEMORY = Cache("inmemory", {"size": 10000})
-REDIS = Cache("redis", {})
+REDIS = Cache("redis", {"addr": "localhost:6379"}, section="redis")
 ABSENT = object()
 
 
@@ -62,7 +62,8 @@ def test_layerinfo_counts_only_where_blobdescriptor_is_absent(
 ) -> None:
     given = {"blobdescriptor": blobdescriptor, "layerinfo": layerinfo}
     section = {key: value for key, value in given.items() if value is not ABSENT}
-    config = load({"storage": {"inmemory": {}, "cache": section}})
+    redis = {"addr": "localhost:6379"} if cache == REDIS else {}
+    config = load({"storage": {"inmemory": {}, "cache": section}, "redis": redis})
     assert config.storage.cache == cache
     deprecated = [warning for warning in config.warnings if "storage.cache.layerinfo is deprecated" in warning]
     assert len(deprecated) == len(config.warnings) == (0 if layerinfo is ABSENT else 1)
@@ -74,7 +75,7 @@ def test_the_size_of_the_cache_in_memory_is_configured(given: int | None, size: 
     assert load({"storage": {"inmemory": {}, "cache": section}}).storage.cache == Cache("inmemory", {"size": size})
 
 
-@pytest.mark.parametrize("provider", ["redis", ""])
+@pytest.mark.parametrize("provider", ["memcached", ""])
 def test_a_size_without_the_cache_in_memory_is_a_warning(provider: str) -> None:
     section = {"blobdescriptor": provider, "blobdescriptorsize": 5}
     config = load({"storage": {"inmemory": {}, "cache": section}})
