@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from registry_wsgi import app
+from registry_wsgi import app, maintenance
+from registry_wsgi import config as configuration
+from registry_wsgi.context import Context
 from registry_wsgi.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from registry_wsgi.config import Configuration
+    from registry_wsgi.interfaces import WSGIApplication
 
-_TARGET = "registry_wsgi.app:create_app"
+_TARGET = "registry_wsgi.server:worker"
 
 
 def run(config: Configuration, *, workers: int) -> None:
@@ -47,6 +50,15 @@ def run(config: Configuration, *, workers: int) -> None:
         ssl_cert=Path(tls.certificate) if tls else None,
         ssl_key=Path(tls.key) if tls else None,
     ).serve()
+
+
+def worker() -> WSGIApplication:
+    """Return what a worker serves, and start its maintenance here: a parent that forks may have no threads."""
+    config = configuration.load()
+    application = app.create_app(config)
+    if config.storage.uploadpurging.enabled and not config.storage.readonly_enabled:
+        maintenance.start(Context(), app.create_registry(config).driver, config.storage.uploadpurging)
+    return application
 
 
 def _check_free(host: str, port: int) -> None:

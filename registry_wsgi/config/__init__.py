@@ -11,11 +11,11 @@ from typing import Any, Final
 
 from registry_wsgi.config import document, environment
 from registry_wsgi.config.checks import check
-from registry_wsgi.config.model import HTTP, TLS, Cache, Configuration, Layer, Log, Storage
+from registry_wsgi.config.model import HTTP, TLS, Cache, Configuration, Layer, Log, Storage, UploadPurging
 from registry_wsgi.config.schema import TREE
 from registry_wsgi.errors import ConfigurationError
 
-__all__ = ["HTTP", "TLS", "Cache", "Configuration", "Layer", "Log", "Storage", "load"]
+__all__ = ["HTTP", "TLS", "Cache", "Configuration", "Layer", "Log", "Storage", "UploadPurging", "load"]
 
 Source = str | os.PathLike[str] | Mapping[str, Any]
 
@@ -94,6 +94,7 @@ def _storage(section: dict[str, Any], redis: dict[str, Any], warnings: list[str]
         cache=_cache(section["cache"], _given(redis), warnings),
         delete_enabled=section["delete"]["enabled"],
         readonly_enabled=section["maintenance"]["readonly"]["enabled"],
+        uploadpurging=UploadPurging(**section["maintenance"]["uploadpurging"]),
     )
 
 

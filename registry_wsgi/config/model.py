@@ -29,6 +29,16 @@ class Cache:
 
 
 @dataclass(frozen=True, slots=True)
+class UploadPurging:
+    """`age` and `interval` are seconds."""
+
+    enabled: bool
+    age: float
+    interval: float
+    dryrun: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Storage:
     """The storage driver by its plugin's name, its factory's parameters, and what is done over it."""
 
@@ -37,6 +47,7 @@ class Storage:
     cache: Cache | None
     delete_enabled: bool
     readonly_enabled: bool
+    uploadpurging: UploadPurging
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,17 +22,22 @@ def walk(ctx: Context, driver: StorageDriver, last: str = "") -> Iterator[str]:
 
     Directories that come wholly before `last` are not read, and nothing is read before it is asked for.
     """
-    yield from _below(ctx, driver, "", tuple(last.split("/")) if last else ())
+    return (name for name, children in directories(ctx, driver, last) if not _MARKS.isdisjoint(children))
 
 
-def _below(ctx: Context, driver: StorageDriver, name: str, last: tuple[str, ...]) -> Iterator[str]:
+def directories(ctx: Context, driver: StorageDriver, last: str = "") -> Iterator[tuple[str, list[str]]]:
+    """Yield every directory after `last` that could be a repository, with the names of what is in it, in order."""
+    return _below(ctx, driver, "", tuple(last.split("/")) if last else ())
+
+
+def _below(ctx: Context, driver: StorageDriver, name: str, last: tuple[str, ...]) -> Iterator[tuple[str, list[str]]]:
     try:
         children = driver.list(ctx, paths.repository(name) if name else paths.REPOSITORIES)
     except PathNotFound:
         return
     words = sorted(child.rpartition("/")[2] for child in children)
-    if name and not last and _MARKS.intersection(words):
-        yield name
+    if name and not last:
+        yield name, words
     first, rest = (last[0], last[1:]) if last else ("", ())
     for word in words:
         if word.startswith("_") or word < first:
@@ -40,6 +45,6 @@ def _below(ctx: Context, driver: StorageDriver, name: str, last: tuple[str, ...]
         child = f"{name}/{word}" if name else word
         if word == first and not rest:
             # `last` itself: it has been seen, what is below it has not.
-            yield from (found for found in _below(ctx, driver, child, ()) if found != child)
+            yield from (found for found in _below(ctx, driver, child, ()) if found[0] != child)
         else:
             yield from _below(ctx, driver, child, rest if word == first else ())

@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 ROOT = "/docker/registry/v2"
 REPOSITORIES = f"{ROOT}/repositories"
 
+PURGE_TURN = "/registry-wsgi/uploadpurging/turn"
+"""Held by the process that purges uploads; beside the shared tree, where no other registry looks."""
+PURGE_DONE = "/registry-wsgi/uploadpurging/done"
+"""Written when a purge has ended."""
+
 
 def blob_data(digest: Digest) -> str:
     algorithm, _, hexadecimal = digest.partition(":")

@@ -302,7 +302,6 @@ def test_a_file_with_nearly_every_key(file: Path) -> None:
         unsupported(
             "storage.redirect",
             "storage.tag",
-            "storage.maintenance.uploadpurging",
             "middleware.registry[0]",
             "middleware.storage[0]",
             "health.file[0]",

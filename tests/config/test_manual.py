@@ -9,6 +9,8 @@ import pytest
 import yaml
 
 from registry_wsgi.config import load
+from registry_wsgi.config.durations import parse_duration
+from registry_wsgi.config.kinds import DURATION
 from registry_wsgi.config.schema import FIELDS, KEYS, Key, State
 
 MANUAL = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
@@ -20,7 +22,9 @@ SECTIONS = {text.split("\n", 1)[0]: text for text in MANUAL.split("\n## ")}
 def test_every_supported_key_stands_in_the_manual_with_its_default(key: Key) -> None:
     _, _, _, default, meaning, _ = re.split(r"\s*\|\s*", ROWS[key.path])[:6]
     assert meaning
-    if key.default not in (None, "", 0.0):
+    if key.kind is DURATION and key.default:
+        assert parse_duration(default.strip("`")) == key.default
+    elif key.default not in (None, "", 0.0):
         assert default == f"`{key.default}`".replace("True", "true").replace("False", "false")
 
 

@@ -45,8 +45,6 @@ def test_an_empty_section_asks_for_nothing(path: str, value: object) -> None:
         ("log.hooks[]", {"type": "mail", "disabled": True, "levels": ["panic"]}),
         ("log.reportcaller", False),
         ("storage.redirect", {"disable": True}),
-        ("storage.maintenance.uploadpurging", {"enabled": False}),
-        ("storage.maintenance.uploadpurging", {"enabled": False, "age": "168h", "interval": "24h", "dryrun": True}),
         ("storage.tag", {"concurrencylimit": 0}),
         ("middleware.storage[]", {"name": "cloudfront", "disabled": True, "options": {"baseurl": "x"}}),
         ("http.debug", {"addr": "", "prometheus": {"enabled": False}}),
@@ -79,8 +77,6 @@ def test_what_asks_for_what_is_done_anyway_is_no_warning(path: str, value: objec
     [
         ("log.hooks[]", {"type": "mail", "disabled": False}, "log.hooks[0]"),
         ("storage.redirect", {"disable": False}, "storage.redirect"),
-        ("storage.maintenance.uploadpurging", {"enabled": True}, "storage.maintenance.uploadpurging"),
-        ("storage.maintenance.uploadpurging", {"enabled": "no"}, "storage.maintenance.uploadpurging"),
         ("http.http2", {"disabled": True}, "http.http2"),
         ("http.debug.addr", ":5001", "http.debug"),
         ("redis.pool.maxidle", 16, "redis.pool.maxidle"),
