@@ -86,10 +86,23 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
 
 
 @pytest.fixture(scope="session")
-def registry(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
-    """One registry for all tests that need no other: filesystem storage, deletion on. Use own repositories."""
+def serve_for_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """Start registries that tests share; they end with the last test."""
     with _serving(tmp_path_factory) as serve:
-        yield serve(kind=request.config.getoption("--registry"))
+        yield serve
+
+
+@pytest.fixture(scope="session")
+def registry(request: pytest.FixtureRequest, serve_for_session: Serve) -> servers.Server:
+    """One registry for all tests that need no other: filesystem storage, deletion on. Use own repositories."""
+    return serve_for_session(kind=request.config.getoption("--registry"))
+
+
+@pytest.fixture(scope="session")
+def registry_without_deletion(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
+    """A registry like `registry`, but with deletion off."""
+    with _serving(tmp_path_factory) as serve:
+        yield serve(sections={"storage": {"delete": {"enabled": False}}})
 
 
 @pytest.hookimpl(wrapper=True)

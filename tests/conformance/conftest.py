@@ -1,0 +1,154 @@
+"""Which registries the conformance suite runs against, and the table of what they do."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from tests.conformance.target import Client, Repo, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tests.conftest import Serve
+
+OURS = {
+    f"{server}-{driver}": (server, driver)
+    for server in ("granian", "gunicorn")
+    for driver in ("filesystem", "inmemory")
+}
+_GUNICORN = ("--worker-class", "gthread", "--threads", "8")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("conformance", "conformance with the OCI Distribution Specification")
+    group.addoption(
+        "--registry-url",
+        action="append",
+        metavar="[NAME=]URL",
+        help="run against this registry instead of ours; may be given several times",
+    )
+    group.addoption("--conformance-report", type=Path, metavar="FILE", help="write a Markdown table of the results")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers",
+        "endpoint(id, level, since='1.1'): the endpoint's number in the specification, MUST, SHOULD or MAY, "
+        "and `main` for what only its main branch has",
+    )
+
+
+def _option(config: pytest.Config, name: str) -> object:
+    # Where pytest was not told of this directory, it has read the command line before it read this file.
+    return config.getoption(name, default=None)
+
+
+def _names(config: pytest.Config) -> dict[str, str]:
+    """Return the URL of each registry to run against by its name, empty for those that are ours to start."""
+    given = _option(config, "--registry-url")
+    if not given:
+        return dict.fromkeys(OURS, "")
+    pairs = (text.partition("=") if "://" not in text.partition("=")[0] else ("", "", text) for text in given)
+    return {name or url: url for name, _, url in pairs}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "target" in metafunc.fixturenames:
+        metafunc.parametrize("target", list(_names(metafunc.config)), indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def target(
+    request: pytest.FixtureRequest, serve_for_session: Serve, tmp_path_factory: pytest.TempPathFactory
+) -> Target:
+    """A registry that all tests share: none may count on being alone in it."""
+    name = request.param
+    url = _names(request.config)[name]
+    if url:
+        return Target(name, Client(url), required=False)
+    server, driver = OURS[name]
+    parameters = {"rootdirectory": str(tmp_path_factory.mktemp("storage"))} if driver == "filesystem" else {}
+    storage = {driver: parameters, "delete": {"enabled": True}, "cache": {"blobdescriptor": "inmemory"}}
+    running = serve_for_session(
+        kind=server,
+        arguments=_GUNICORN if server == "gunicorn" else (),
+        environment={"REGISTRY_STORAGE": json.dumps(storage)},
+    )
+    return Target(name, Client(running.url), required=True)
+
+
+@pytest.fixture
+def repo(target: Target) -> Repo:
+    """A repository of the test's own."""
+    return target.repository()
+
+
+@pytest.fixture
+def other(target: Target) -> Repo:
+    """A second repository."""
+    return target.repository("other")
+
+
+# ── the report ────────────────────────────────────────────────────────────────────────────────
+
+
+class _Row(NamedTuple):
+    endpoint: str
+    level: str
+    since: str
+    test: str
+
+
+_results: dict[_Row, dict[str, str]] = defaultdict(dict)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    report: pytest.TestReport = yield
+    marker = item.get_closest_marker("endpoint")
+    call = getattr(item, "callspec", None)
+    if marker is not None and call is not None and "target" in call.params:
+        name = call.params["target"]
+        variant = "" if call.id == name else call.id.removeprefix(f"{name}-").removesuffix(f"-{name}")
+        level, since = marker.args[1], marker.kwargs.get("since", "1.1")
+        test = item.name.partition("[")[0] + (f"[{variant}]" if variant else "")
+        cells = _results[_Row(marker.args[0], level, since, test)]
+        if report.failed or report.skipped:
+            cells[name] = "fail" if report.failed else "not there"
+        else:
+            cells.setdefault(name, "pass")
+    return report
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    path = _option(session.config, "--conformance-report")
+    if isinstance(path, Path):
+        path.write_text(_table(list(_names(session.config))), encoding="utf-8")
+
+
+def _table(names: Sequence[str]) -> str:
+    lines = [f"| endpoint | level | since | test | {' | '.join(names)} |", "|---" * (4 + len(names)) + "|"]
+    for row, cells in sorted(_results.items(), key=lambda item: _order(item[0])):
+        marks = [cells.get(name, "") for name in names]
+        shown = [f"**{mark}**" if mark == "fail" else mark for mark in marks]
+        words = row.test.removeprefix("test_").replace("_", " ")
+        lines.append(f"| {row.endpoint} | {row.level} | {row.since} | {words} | {' | '.join(shown)} |")
+    sums = [
+        ", ".join(
+            f"{sum(cells.get(name) == result for cells in _results.values())} {result}"
+            for result in ("pass", "fail", "not there")
+        )
+        for name in names
+    ]
+    lines.append(f"| | | | all | {' | '.join(sums)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _order(row: _Row) -> tuple[int, str, str]:
+    digits = "".join(character for character in row.endpoint if character.isdigit())
+    return int(digits or 99), row.endpoint, row.test
