@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 UPLOAD_SIZE = 500 * MEGABYTE
 WARM_UP_SIZE = 50 * MEGABYTE
-DOWNLOADS = 4
 SETTLE_SECONDS = 0.5
 
 _seeds = itertools.count(1000)
@@ -65,7 +64,7 @@ def requests(name: str, title: str, run: Callable[[str, float], float], path: Ca
 
 def download(rival: Rival, image: Image, seconds: float) -> Sample:
     """Return MB/s of the large blob."""
-    sample = observed(rival, lambda: client.download(rival.url, image.large, DOWNLOADS, seconds) / MEGABYTE)
+    sample = observed(rival, lambda: client.download(rival.url, image.large, load.CONNECTIONS, seconds) / MEGABYTE)
     time.sleep(SETTLE_SECONDS)  # the server still has to notice that its clients left
     return sample
 
