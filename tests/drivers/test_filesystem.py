@@ -359,6 +359,19 @@ def test_a_directory_that_vanishes_before_the_rename_is_made_again(driver, monke
     assert driver.list(CTX, "/a/b") == ["/a/b/new"]
 
 
+def test_a_directory_that_vanishes_after_the_rename_needs_no_flush(driver, monkeypatch):
+    real = os.replace
+
+    def replace(source, target):
+        real(source, target)
+        driver.delete(CTX, "/a")
+
+    monkeypatch.setattr(os, "replace", replace)
+    driver.put_content(CTX, "/a/b/c", b"content")
+    with pytest.raises(PathNotFound):
+        driver.get_content(CTX, "/a/b/c")
+
+
 def test_directories_that_vanish_without_end_are_a_driver_error(driver, monkeypatch):
     driver.put_content(CTX, "/a/b", b"content")
     monkeypatch.setattr(os, "open", partial(fail, errno.ENOENT))
