@@ -39,6 +39,17 @@ def require(program: str, package: str = "") -> str:
     return path
 
 
+def require_user_namespaces() -> None:
+    """Ask for what podman and buildah need to unpack images where they are not run by root."""
+    if not _may_unpack():
+        _unavailable("podman and buildah need root here, or a kernel that gives everyone user namespaces")
+
+
+@functools.cache
+def _may_unpack() -> bool:
+    return os.geteuid() == 0 or subprocess.run(["unshare", "--user", "true"], check=False).returncode == 0
+
+
 @functools.cache
 def _look_up(program: str, package: str) -> tuple[str | None, str]:
     """Return the program's path, after an installation if need be, or what stood in the way; once a session."""
@@ -109,8 +120,10 @@ def _apt(*arguments: str) -> str:
 
 def _missing(program: str, package: str, problem: str) -> NoReturn:
     message = f"{program} is missing; install it with: apt-get install {package}"
-    if problem:
-        message += f" ({problem})"
+    _unavailable(f"{message} ({problem})" if problem else message)
+
+
+def _unavailable(message: str) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(message, pytrace=False)
     pytest.skip(message)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.components import require
+from tests.components import require, require_user_namespaces
 from tests.images import Layout, to_json
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ class Machine:
 
     def _storage(self) -> list[str]:
         """vfs needs neither mounts of a kind nor kernel modules."""
+        require_user_namespaces()
         root = self.directory / "storage"
         return ["--root", str(root), "--runroot", str(self.runtime), "--storage-driver", "vfs"]
 
@@ -69,11 +72,22 @@ class Machine:
             pytest.fail(f"{' '.join(command)}\nended with status {run.returncode}:\n{run.stderr.decode()}")
         return run.stdout
 
+    def switch_off(self) -> None:
+        """End the process that podman, where it is not root's, leaves behind to hold its namespace."""
+        pause = self.runtime / "libpod" / "tmp" / "pause.pid"
+        if pause.exists():
+            os.kill(int(pause.read_text()), signal.SIGKILL)
+
 
 @pytest.fixture
 def tmp_path(tmp_path: Path) -> Iterator[Path]:
     """pytest's own, but emptied: half a gigabyte of layers a run is too much to keep."""
     yield tmp_path
+    # An ordinary user's podman leaves directories that their owner may not write to.
+    for parent, names, _files in os.walk(tmp_path):
+        for directory in (Path(parent, name) for name in names):
+            if not directory.is_symlink():
+                directory.chmod(0o700)
     shutil.rmtree(tmp_path)
 
 
@@ -81,8 +95,14 @@ def tmp_path(tmp_path: Path) -> Iterator[Path]:
 def machine(tmp_path: Path) -> Iterator[Callable[[str], Machine]]:
     """Return new machines: `machine("laptop").skopeo("list-tags", …)`."""
     # podman refuses a runtime directory whose path has more than 50 characters, and pytest's are long.
-    with TemporaryDirectory(prefix="run-") as runtime:
-        yield lambda name: Machine(tmp_path / name, Path(runtime) / name)
+    with TemporaryDirectory(prefix="run-") as runtime, ExitStack() as stack:
+
+        def machine(name: str) -> Machine:
+            new = Machine(tmp_path / name, Path(runtime) / name)
+            stack.callback(new.switch_off)
+            return new
+
+        yield machine
 
 
 @pytest.fixture
