@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.conformance.target import Repo, assert_refused, index_of, random_blob, unknown_digest
+from tests.conformance.target import Repo, index_of, random_blob, unknown_digest
 
 endpoint = pytest.mark.endpoint
 
@@ -25,7 +25,7 @@ def delete(repo: Repo, rest: str, feature: str) -> None:
 def test_end_9_a_tag_is_deleted_with_202_and_then_404(repo: Repo) -> None:
     repo.push_image("v1")
     delete(repo, "manifests/v1", "deleting tags")
-    assert_refused(repo.manifest("v1"), 404, "MANIFEST_UNKNOWN")
+    repo.assert_refused(repo.manifest("v1"), 404, "MANIFEST_UNKNOWN")
 
 
 @endpoint("end-9", "MUST")
@@ -40,7 +40,7 @@ def test_end_9_a_tag_is_deleted_and_neither_its_manifest_nor_other_tags(repo: Re
 @endpoint("end-9", "MUST")
 def test_end_9_a_tag_that_is_not_there_is_refused(repo: Repo) -> None:
     repo.push_image("v1")
-    assert_refused(repo.request("DELETE", "manifests/absent"), (404, 400, 405), "MANIFEST_UNKNOWN", "UNSUPPORTED")
+    repo.assert_refused(repo.request("DELETE", "manifests/absent"), (404, 400, 405), "MANIFEST_UNKNOWN", "UNSUPPORTED")
 
 
 @endpoint("end-9", "MUST")
@@ -48,7 +48,7 @@ def test_end_9_a_refused_deletion_of_a_tag_says_so_in_the_form_of_errors(repo: R
     repo.push_image("v1")
     answer = repo.request("DELETE", "manifests/v1")
     if answer.status != 202:
-        assert_refused(answer, (400, 405), "UNSUPPORTED", "DIGEST_INVALID", "DENIED")
+        repo.assert_refused(answer, (400, 405), "UNSUPPORTED", "DIGEST_INVALID", "DENIED")
 
 
 # ── manifests ─────────────────────────────────────────────────────────────────────────────────
@@ -91,14 +91,14 @@ def test_end_9_a_manifest_that_is_not_there_is_404(repo: Repo) -> None:
     repo.push_image("v1")
     answer = repo.request("DELETE", f"manifests/{unknown_digest()}")
     repo.target.optional(answer.status not in (400, 405), "deleting manifests")
-    assert_refused(answer, 404, "MANIFEST_UNKNOWN")
+    repo.assert_refused(answer, 404, "MANIFEST_UNKNOWN")
 
 
 @endpoint("end-9", "MUST")
 def test_end_9_a_manifest_of_a_repository_that_is_not_there_is_404(repo: Repo) -> None:
     answer = repo.request("DELETE", f"manifests/{unknown_digest()}")
     repo.target.optional(answer.status not in (400, 405), "deleting manifests")
-    assert_refused(answer, 404, "NAME_UNKNOWN", "MANIFEST_UNKNOWN")
+    repo.assert_refused(answer, 404, "NAME_UNKNOWN", "MANIFEST_UNKNOWN")
 
 
 @endpoint("end-9", "MUST")
@@ -119,7 +119,7 @@ def test_end_10_a_blob_is_deleted_with_202_and_then_404(repo: Repo) -> None:
     digest = repo.push_blob(random_blob())
     delete(repo, f"blobs/{digest}", "deleting blobs")
     for method in ("GET", "HEAD"):
-        assert_refused(repo.blob(digest, method), 404, "BLOB_UNKNOWN")
+        repo.assert_refused(repo.blob(digest, method), 404, "BLOB_UNKNOWN")
 
 
 @endpoint("end-10", "MUST")
@@ -127,14 +127,14 @@ def test_end_10_a_blob_that_is_not_there_is_404(repo: Repo) -> None:
     repo.push_blob(random_blob())
     answer = repo.request("DELETE", f"blobs/{unknown_digest()}")
     repo.target.optional(answer.status not in (400, 405), "deleting blobs")
-    assert_refused(answer, 404, "BLOB_UNKNOWN")
+    repo.assert_refused(answer, 404, "BLOB_UNKNOWN")
 
 
 @endpoint("end-10", "MUST")
 def test_end_10_a_blob_that_was_deleted_is_404(repo: Repo) -> None:
     digest = repo.push_blob(random_blob())
     delete(repo, f"blobs/{digest}", "deleting blobs")
-    assert_refused(repo.request("DELETE", f"blobs/{digest}"), 404, "BLOB_UNKNOWN")
+    repo.assert_refused(repo.request("DELETE", f"blobs/{digest}"), 404, "BLOB_UNKNOWN")
 
 
 @endpoint("end-10", "MUST")
@@ -160,4 +160,4 @@ def test_end_10_a_blob_of_another_repository_stays(repo: Repo, other: Repo) -> N
 def test_end_10_a_malformed_digest_is_refused(repo: Repo, digest: str) -> None:
     repo.push_blob(random_blob())
     answer = repo.request("DELETE", f"blobs/{digest}")
-    assert_refused(answer, (400, 404, 405), "DIGEST_INVALID", "BLOB_UNKNOWN", "UNSUPPORTED")
+    repo.assert_refused(answer, (400, 404, 405), "DIGEST_INVALID", "BLOB_UNKNOWN", "UNSUPPORTED")

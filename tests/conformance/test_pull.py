@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from registry_wsgi import mediatypes
-from tests.conformance.target import Repo, assert_refused, digest_of, random_blob, unknown_digest
+from tests.conformance.target import Repo, digest_of, random_blob, unknown_digest
 
 endpoint = pytest.mark.endpoint
 
@@ -43,14 +43,14 @@ def test_end_2_head_of_a_blob_has_its_size(repo: Repo, size: int) -> None:
 @endpoint("end-2", "MUST")
 def test_end_2_a_blob_that_is_not_there_is_404(repo: Repo, method: str) -> None:
     repo.push_blob(random_blob())
-    assert_refused(repo.blob(unknown_digest(), method), 404, "BLOB_UNKNOWN")
+    repo.assert_refused(repo.blob(unknown_digest(), method), 404, "BLOB_UNKNOWN")
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @endpoint("end-2", "MUST")
 def test_end_2_a_blob_of_a_repository_that_is_not_there_is_404(repo: Repo, other: Repo, method: str) -> None:
     digest = other.push_blob(random_blob())
-    assert_refused(repo.blob(digest, method), 404, "BLOB_UNKNOWN", "NAME_UNKNOWN")
+    repo.assert_refused(repo.blob(digest, method), 404, "BLOB_UNKNOWN", "NAME_UNKNOWN")
 
 
 SIZE = 2048
@@ -76,7 +76,7 @@ def test_end_2_a_range_of_a_blob_is_answered_with_206(repo: Repo, asked: str, be
     assert answer.headers["Content-Range"] in (f"bytes {begin}-{end - 1}/{SIZE}", f"bytes {begin}-{end - 1}/*")
 
 
-@pytest.mark.parametrize("asked", ["bytes=5000-10000", f"bytes={SIZE}-", "bytes=-0"])
+@pytest.mark.parametrize("asked", ["bytes=5000-10000", f"bytes={SIZE}-"])
 @endpoint("end-2", "SHOULD")
 def test_end_2_a_range_outside_of_a_blob_is_416_and_says_how_large_it_is(repo: Repo, asked: str) -> None:
     answer = repo.blob(repo.push_blob(random_blob(SIZE)), Range=asked)
@@ -84,10 +84,10 @@ def test_end_2_a_range_outside_of_a_blob_is_416_and_says_how_large_it_is(repo: R
     assert answer.headers["Content-Range"] == f"bytes */{SIZE}"
 
 
-@pytest.mark.parametrize("asked", ["bytes=500-0", "bytes=one-two", "lines=1-2"])
+@pytest.mark.parametrize("asked", ["bytes=500-0", "bytes=-0", "bytes=one-two", "lines=1-2"])
 @endpoint("end-2", "SHOULD")
 def test_end_2_a_range_that_means_nothing_is_ignored_or_refused(repo: Repo, asked: str) -> None:
-    """RFC 9110 §14.2 allows both of an invalid range, and only ignoring of another unit."""
+    """RFC 9110 §14.2 allows both where a range is invalid, and only ignoring where its unit is another."""
     content = random_blob(SIZE)
     answer = repo.blob(repo.push_blob(content), Range=asked)
     if answer.status == 416:
@@ -164,26 +164,26 @@ def test_end_3_the_content_type_of_a_manifest_has_no_parameters(repo: Repo) -> N
 @endpoint("end-3", "MUST")
 def test_end_3_a_manifest_that_is_not_there_is_404(repo: Repo, reference: str, method: str) -> None:
     repo.push_image("v1")
-    assert_refused(repo.manifest(reference, method), 404, "MANIFEST_UNKNOWN")
+    repo.assert_refused(repo.manifest(reference, method), 404, "MANIFEST_UNKNOWN")
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("reference", ["latest", unknown_digest()], ids=["tag", "digest"])
 @endpoint("end-3", "MUST")
 def test_end_3_a_repository_that_is_not_there_is_404(repo: Repo, reference: str, method: str) -> None:
-    assert_refused(repo.manifest(reference, method), 404, "MANIFEST_UNKNOWN", "NAME_UNKNOWN")
+    repo.assert_refused(repo.manifest(reference, method), 404, "MANIFEST_UNKNOWN", "NAME_UNKNOWN")
 
 
 @endpoint("end-3", "MUST")
 def test_end_3_a_layer_is_no_manifest(repo: Repo) -> None:
-    assert_refused(repo.manifest(repo.push_blob(random_blob())), 404, "MANIFEST_UNKNOWN")
+    repo.assert_refused(repo.manifest(repo.push_blob(random_blob())), 404, "MANIFEST_UNKNOWN")
 
 
 @pytest.mark.parametrize("reference", [".INVALID_MANIFEST_NAME", "-v1", "a" * 129, "v%201", "sha256:bad"])
 @endpoint("end-3", "MUST")
 def test_end_3_what_is_neither_tag_nor_digest_is_refused(repo: Repo, reference: str) -> None:
     repo.push_image("v1")
-    assert_refused(repo.manifest(reference), (400, 404), "MANIFEST_UNKNOWN", "DIGEST_INVALID", "MANIFEST_INVALID")
+    repo.assert_refused(repo.manifest(reference), (400, 404), "MANIFEST_UNKNOWN", "DIGEST_INVALID", "MANIFEST_INVALID")
 
 
 @endpoint("end-3", "MUST")
@@ -205,8 +205,8 @@ def test_end_3_a_name_may_have_all_that_the_grammar_allows(repo: Repo, suffix: s
 @endpoint("end-3", "MUST")
 def test_end_3_a_name_outside_of_the_grammar_is_refused(repo: Repo, suffix: str) -> None:
     named = Repo(repo.target, repo.name + suffix)
-    assert_refused(named.manifest("v1"), (400, 404), "NAME_INVALID")
-    assert_refused(named.request("POST", "blobs/uploads/", b""), (400, 404), "NAME_INVALID")
+    named.assert_refused(named.manifest("v1"), (400, 404), "NAME_INVALID")
+    named.assert_refused(named.request("POST", "blobs/uploads/", b""), (400, 404), "NAME_INVALID")
 
 
 @endpoint("end-3", "SHOULD", since="main")

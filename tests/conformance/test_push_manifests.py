@@ -15,7 +15,6 @@ from tests.conformance.target import (
     LAYER,
     SBOM,
     Repo,
-    assert_refused,
     codes,
     descriptor,
     digest_of,
@@ -69,7 +68,7 @@ def test_end_7a_the_digest_of_the_answer_is_the_clients(repo: Repo) -> None:
 @endpoint("end-7a", "MUST")
 def test_end_7a_a_digest_that_is_not_the_manifests_is_400_and_stores_nothing(repo: Repo) -> None:
     payload = repo.image()
-    assert_refused(repo.put(digest_of(payload), payload + b"  "), 400, "DIGEST_INVALID")
+    repo.assert_refused(repo.put(digest_of(payload), payload + b"  "), 400, "DIGEST_INVALID")
     assert repo.manifest(digest_of(payload)).status == 404
     assert repo.manifest(digest_of(payload + b"  ")).status == 404
 
@@ -77,13 +76,13 @@ def test_end_7a_a_digest_that_is_not_the_manifests_is_400_and_stores_nothing(rep
 @pytest.mark.parametrize("reference", ["sha256:baddigeststring", "md5:" + "0" * 32])
 @endpoint("end-7a", "MUST")
 def test_end_7a_a_digest_that_is_none_is_400(repo: Repo, reference: str) -> None:
-    assert_refused(repo.put(reference, repo.image()), 400, "DIGEST_INVALID")
+    repo.assert_refused(repo.put(reference, repo.image()), 400, "DIGEST_INVALID")
 
 
 @pytest.mark.parametrize("reference", [".v1", "-v1", "a" * 129])
 @endpoint("end-7a", "MUST")
 def test_end_7a_a_tag_outside_of_the_grammar_is_refused(repo: Repo, reference: str) -> None:
-    assert_refused(repo.put(reference, repo.image()), (400, 404))
+    repo.assert_refused(repo.put(reference, repo.image()), (400, 404))
 
 
 @endpoint("end-7a", "MUST")
@@ -105,7 +104,7 @@ def test_end_7a_parameters_of_the_content_type_are_ignored(repo: Repo) -> None:
 @endpoint("end-7a", "MUST")
 def test_end_7a_what_is_no_manifest_is_400_and_says_so(repo: Repo, payload: bytes) -> None:
     answer = repo.put("v1", payload, mediatypes.OCI_MANIFEST)
-    assert_refused(answer, 400, "MANIFEST_INVALID")
+    repo.assert_refused(answer, 400, "MANIFEST_INVALID")
     assert repo.manifest("v1").status == 404
 
 
@@ -207,7 +206,7 @@ def _missing(repo: Repo, payload: bytes, *missing: str) -> None:
     """A registry may take a manifest whose content it lacks, or else has to say which."""
     answer = repo.put("v1", payload)
     if answer.status != 201:
-        assert_refused(answer, (400, 404), "MANIFEST_BLOB_UNKNOWN")
+        repo.assert_refused(answer, (400, 404), "MANIFEST_BLOB_UNKNOWN")
         assert set(codes(answer)) == {"MANIFEST_BLOB_UNKNOWN"}
         text = answer.body.decode()
         assert all(digest in text for digest in missing)
@@ -255,7 +254,7 @@ def test_end_7a_a_manifest_of_4_megabytes_is_taken(repo: Repo) -> None:
 @endpoint("end-7a", "SHOULD")
 def test_end_7a_a_manifest_over_the_limit_is_413(repo: Repo) -> None:
     answer = repo.put("v1", of_size(repo, 10 * MEBIBYTES_4))
-    assert_refused(answer, 413)
+    repo.assert_refused(answer, 413)
     assert repo.manifest("v1").status == 404
 
 
@@ -265,7 +264,7 @@ def test_end_7a_the_limit_is_4_mebibytes_here(repo: Repo) -> None:
         pytest.skip("the limit of another registry is its own")
     payload = of_size(repo, MEBIBYTES_4)
     assert_pullable(repo, repo.put("v1", payload), payload)
-    assert_refused(repo.put("v2", payload + b" "), 413, "MANIFEST_INVALID")
+    repo.assert_refused(repo.put("v2", payload + b" "), 413, "MANIFEST_INVALID")
 
 
 # ── tags in the query ─────────────────────────────────────────────────────────────────────────
@@ -312,14 +311,14 @@ def test_end_7b_a_tag_outside_of_the_grammar_is_never_accepted(repo: Repo) -> No
     if answer.status == 201:
         assert accepted_tags(answer) == {"good"}
     else:
-        assert_refused(answer, 400)
+        repo.assert_refused(answer, 400)
 
 
 @endpoint("end-7b", "MUST", since="main")
 def test_end_7b_no_tag_is_made_of_what_has_another_digest(repo: Repo) -> None:
     payload = repo.image()
     answer = repo.put(f"{unknown_digest()}?tag=v1", payload)
-    assert_refused(answer, 400, "DIGEST_INVALID")
+    repo.assert_refused(answer, 400, "DIGEST_INVALID")
     assert repo.manifest("v1").status == 404
 
 

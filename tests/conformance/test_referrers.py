@@ -16,7 +16,6 @@ from tests.conformance.target import (
     Object,
     Repo,
     Target,
-    assert_refused,
     descriptor,
     digest_of,
     image_of,
@@ -99,7 +98,7 @@ def test_end_12a_a_repository_that_is_not_there_is_no_404(subject: Object, other
 @pytest.mark.parametrize("digest", ["sha256:abc", "none", "sha256:" + "g" * 64, "sha256:" + "0" * 65])
 @endpoint("end-12a", "MUST")
 def test_end_12a_a_malformed_digest_is_400(repo: Repo, subject: Object, digest: str) -> None:
-    assert_refused(repo.request("GET", f"referrers/{digest}"), 400, "DIGEST_INVALID")
+    repo.assert_refused(repo.request("GET", f"referrers/{digest}"), 400, "DIGEST_INVALID")
 
 
 @endpoint("end-12a", "MUST")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from registry_wsgi import mediatypes
@@ -9,7 +11,6 @@ from tests.conformance.target import (
     EMPTY_JSON,
     SBOM,
     Repo,
-    assert_refused,
     descriptor,
     digest_of,
     image_of,
@@ -17,6 +18,9 @@ from tests.conformance.target import (
     random_blob,
     unknown_digest,
 )
+
+if TYPE_CHECKING:
+    from tests.wire import Response
 
 endpoint = pytest.mark.endpoint
 
@@ -40,13 +44,22 @@ def by_digest(repo: Repo, algorithm: str, payload: bytes) -> str:
     return digest
 
 
+def assert_digest(repo: Repo, answer: Response, content: bytes, digest: str) -> None:
+    """Check the digest of an answer: the client's here, and elsewhere any that is the content's."""
+    if repo.target.required or answer.digest is None:
+        assert answer.digest == digest
+    else:
+        assert answer.digest == digest_of(content, answer.digest.partition(":")[0])
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @endpoint("end-2", "MUST", since="main")
 def test_end_2_a_blob_is_pulled_by_the_digest_it_was_pushed_by(repo: Repo, algorithm: str, method: str) -> None:
     content = random_blob()
     digest = repo.push_blob(content, algorithm)
     answer = repo.blob(digest, method)
-    assert (answer.status, answer.digest) == (200, digest)
+    assert answer.status == 200
+    assert_digest(repo, answer, content, digest)
     assert answer.headers["Content-Length"] == str(len(content))
     assert answer.body == (content if method == "GET" else b"")
 
@@ -64,7 +77,8 @@ def test_end_4b_a_single_post_by_another_algorithm(repo: Repo, algorithm: str) -
     digest = digest_of(content, algorithm)
     answer = repo.request("POST", f"blobs/uploads/?digest={digest}", content)
     repo.target.optional(answer.status != 202, "a push with a single POST")
-    assert (answer.status, answer.digest) == (201, digest)
+    assert answer.status == 201
+    assert_digest(repo, answer, content, digest)
     assert repo.blob(digest).body == content
 
 
@@ -77,14 +91,15 @@ def test_end_6_the_answer_to_a_push_has_the_clients_digest(repo: Repo, algorithm
         answer = repo.patch(location, content[start : start + 256], f"{start}-{start + 255}")
         location = answer.headers["Location"]
     answer = repo.close(location, digest)
-    assert (answer.status, answer.digest) == (201, digest)
+    assert answer.status == 201
+    assert_digest(repo, answer, content, digest)
     assert repo.client.request("GET", answer.headers["Location"]).body == content
 
 
 @endpoint("end-6", "SHOULD", since="main")
 def test_end_6_a_wrong_digest_of_another_algorithm_is_400(repo: Repo, algorithm: str) -> None:
     answer = repo.close(repo.start_upload(), unknown_digest(algorithm), random_blob())
-    assert_refused(answer, 400, "DIGEST_INVALID")
+    repo.assert_refused(answer, 400, "DIGEST_INVALID")
 
 
 @endpoint("end-11", "MUST")
@@ -93,7 +108,8 @@ def test_end_11_a_blob_is_mounted_by_another_algorithm(repo: Repo, other: Repo, 
     digest = other.push_blob(content, algorithm)
     answer = repo.request("POST", f"blobs/uploads/?mount={digest}&from={other.name}", b"")
     repo.target.optional(answer.status != 202, "mounting from another repository")
-    assert (answer.status, answer.digest) == (201, digest)
+    assert answer.status == 201
+    assert_digest(repo, answer, content, digest)
     assert repo.blob(digest).body == content
 
 
@@ -121,7 +137,7 @@ def test_end_7a_images_and_indexes_are_pushed_and_pulled_by_another_algorithm(re
 
 @endpoint("end-7a", "MUST", since="main")
 def test_end_7a_a_wrong_digest_of_another_algorithm_is_400(repo: Repo, algorithm: str) -> None:
-    assert_refused(repo.put(unknown_digest(algorithm), repo.image()), 400, "DIGEST_INVALID")
+    repo.assert_refused(repo.put(unknown_digest(algorithm), repo.image()), 400, "DIGEST_INVALID")
 
 
 @endpoint("end-7b", "MUST", since="main")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conformance.target import Repo, assert_refused, next_page
+from tests.conformance.target import Repo, next_page
 
 endpoint = pytest.mark.endpoint
 
@@ -47,7 +47,7 @@ def test_end_8a_a_repository_without_tags_has_an_empty_list(repo: Repo) -> None:
 
 @endpoint("end-8a", "MUST")
 def test_end_8a_a_repository_that_is_not_there_is_404(repo: Repo) -> None:
-    assert_refused(repo.request("GET", "tags/list"), 404, "NAME_UNKNOWN")
+    repo.assert_refused(repo.request("GET", "tags/list"), 404, "NAME_UNKNOWN")
 
 
 @pytest.mark.parametrize("n", [1, 3, len(TAGS), len(TAGS) + 5])
