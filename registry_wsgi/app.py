@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-    from registry_wsgi.config import Configuration
-    from registry_wsgi.interfaces import BlobDescriptorCacheProvider, StorageDriver, WSGIApplication
+    from registry_wsgi.config import Configuration, Schema1
+    from registry_wsgi.interfaces import BlobDescriptorCacheProvider, ManifestSigner, StorageDriver, WSGIApplication
 
     Source: TypeAlias = Configuration | Mapping[str, object] | str | os.PathLike[str] | None
 
@@ -88,7 +88,12 @@ def build(config: Configuration) -> WSGIApplication:
 
 def create_registry(config: Configuration) -> Registry:
     """Return the Namespace over the configured driver and cache."""
-    return Registry(_driver(config), cache=_cache(config), delete_enabled=config.storage.delete_enabled)
+    return Registry(
+        _driver(config),
+        cache=_cache(config),
+        delete_enabled=config.storage.delete_enabled,
+        signer=_signer(config.schema1),
+    )
 
 
 def layers(config: Configuration) -> list[Layer]:
@@ -120,6 +125,26 @@ def _cache(config: Configuration) -> BlobDescriptorCacheProvider | None:
         section=cache.section,
     )
     return built
+
+
+def _signer(schema1: Schema1) -> ManifestSigner | None:
+    """Return who verifies and signs manifests of schema 1, if they are taken."""
+    if not schema1.enabled:
+        return None
+    try:
+        from registry_wsgi.manifests.signing import LibtrustSigner  # noqa: PLC0415 - needs a package of an extra
+    except ImportError as error:
+        raise ConfigurationError(
+            "compatibility.schema1.enabled: needs the package cryptography, which is not installed"
+            "; install registry-wsgi[schema1]"
+        ) from error
+    try:
+        return LibtrustSigner(schema1.signingkeyfile)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
+        raise ConfigurationError(
+            f"compatibility.schema1.signingkeyfile: {reason}; allowed: the path of an EC or RSA private key, PEM or JWK"
+        ) from error
 
 
 def _loaded(source: Source) -> Configuration:

@@ -8,7 +8,7 @@ A seam that plugins fill is defined by its conformance suite in `registry_wsgi.t
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -190,7 +190,10 @@ class BlobStore(BlobStatter, BlobProvider, BlobIngester, BlobDeleter, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A parsed manifest: its exact bytes, its type and what it refers to."""
+    """A parsed manifest: the exact bytes that its digest is of, its type and what it refers to.
+
+    Of schema 1 the payload is not what is sent: `signed` is, with the `signatures` in it; see `content`.
+    """
 
     media_type: str
     payload: bytes
@@ -219,6 +222,13 @@ class ManifestService(Protocol):
         """
 
 
+    signatures: tuple[bytes, ...] = ()
+    signed: bytes = b""
+
+    @property
+    def content(self) -> bytes:
+        """What a client gets."""
+        return self.signed or self.payload
 class TagService(Protocol):
     def get(self, ctx: Context, tag: Tag) -> Digest:
         """Return the digest the tag points at. Raises ManifestUnknown."""
@@ -233,6 +243,14 @@ class TagService(Protocol):
 
 class Repository(Protocol):
     name: str
+    def as_schema1(
+        self, ctx: Context, manifest: Manifest, tag: Tag, *, read_only: bool = False
+    ) -> tuple[Descriptor, Manifest]:
+        """Return a Docker schema 2 manifest as one of schema 1, for a client that knows no other; it is not stored.
+
+        Raises ManifestUnknown where schema 1 is off, ManifestInvalid where the image cannot be written so.
+        """
+
 
     @property
     def blobs(self) -> BlobStore: ...
@@ -252,6 +270,37 @@ class Namespace(Protocol):
         """Raises NameInvalid."""
 
     def holder(self, ctx: Context, digest: Digest, may_pull: Callable[[str], bool]) -> Repository | None:
+class ManifestSigner(Protocol):
+    """Who verifies the signatures of schema 1 manifests that are pushed, and signs those that have none."""
+
+    def verify(self, manifest: Manifest) -> None:
+        """Raises ManifestUnverified."""
+
+    def sign(self, payload: bytes) -> bytes:
+        """Return a signature as it is stored: one JWS object in compact JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureArtifact:
+    """A manifest that signs another one, and whose tool can verify it."""
+
+    kind: Literal["cosign", "notation"]
+    descriptor: Descriptor
+
+
+class SignatureService(Protocol):
+    """What signs the manifests of a repository; nothing is verified here."""
+
+    def get(self, ctx: Context, digest: Digest) -> list[bytes]:
+        """Return the signatures of a schema 1 manifest, each one JWS object, ordered by digest; empty without any."""
+
+    def put(self, ctx: Context, digest: Digest, *signatures: bytes) -> None:
+        """Add signatures to those that the manifest has."""
+
+    def attached(self, ctx: Context, digest: Digest) -> Sequence[SignatureArtifact]:
+        """Return the signature artifacts of a manifest: cosign's and Notation's."""
+
+
         """Return some repository that has the blob and that `may_pull` allows, None where none is found."""
 
     def repositories(self, ctx: Context, last: str = "") -> Iterator[str]:
@@ -261,5 +310,7 @@ class Namespace(Protocol):
 # ── WSGI ──────────────────────────────────────────────────────────────────────────────────────
 
 
+    @property
+    def signatures(self) -> SignatureService: ...
 class WSGIApplication(Protocol):
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse, /) -> Iterable[bytes]: ...

@@ -37,6 +37,7 @@ SIBLINGS = FLOORS[4]
 PLACES = {
     "werkzeug": {"*"},
     "flask": {"api", "app.py"},
+    "cryptography": {"manifests/keys.py"},
     "yaml": {"config", "config.py"},
     "cachetools": {"cache", "middleware/caching.py"},
     "click": {"cli.py", "server.py"},  # flask brings it

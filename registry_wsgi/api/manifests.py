@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from registry_wsgi.api import conditional
+from registry_wsgi.api import conditional, negotiation
 from registry_wsgi.api.respond import answer
 from registry_wsgi.descriptor import Descriptor, Digest
 from registry_wsgi.errors import ManifestUnknown, TagInvalid
@@ -23,12 +23,14 @@ _LARGEST = 4 * 1024 * 1024
 def get(call: Call) -> Response:
     reference = _existing_reference(call.argument)
     digest = call.repository.resolve(call.ctx, reference)
-    descriptor, manifest = call.repository.manifests.get(call.ctx, digest)
-    headers = {"Docker-Content-Digest": digest, "ETag": conditional.entity_tag(digest)}
-    if conditional.not_modified(call.request.headers, digest):
+    chosen = negotiation.choose(call, reference, call.repository.manifests.get(call.ctx, digest))
+    headers = {"Docker-Content-Digest": chosen.digest, "ETag": conditional.entity_tag(chosen.digest)}
+    if chosen.varies:
+        headers |= negotiation.VARY
+    if conditional.not_modified(call.request.headers, chosen.digest):
         return answer(304, headers)
-    call.note("pull", descriptor, tag=reference if isinstance(reference, Tag) else "")
-    return answer(200, {**headers, "Content-Type": descriptor.media_type}, manifest.payload)
+    call.note("pull", chosen.descriptor, tag=reference if isinstance(reference, Tag) else "")
+    return answer(200, {**headers, "Content-Type": chosen.manifest.media_type}, chosen.manifest.content)
 
 
 def put(call: Call) -> Response:

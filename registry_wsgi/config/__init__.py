@@ -11,11 +11,11 @@ from typing import Any, Final
 
 from registry_wsgi.config import document, environment
 from registry_wsgi.config.checks import check
-from registry_wsgi.config.model import HTTP, TLS, Cache, Configuration, Layer, Log, Storage, UploadPurging
+from registry_wsgi.config.model import HTTP, TLS, Cache, Configuration, Layer, Log, Schema1, Storage, UploadPurging
 from registry_wsgi.config.schema import TREE
 from registry_wsgi.errors import ConfigurationError
 
-__all__ = ["HTTP", "TLS", "Cache", "Configuration", "Layer", "Log", "Storage", "UploadPurging", "load"]
+__all__ = ["HTTP", "TLS", "Cache", "Configuration", "Layer", "Log", "Schema1", "Storage", "UploadPurging", "load"]
 
 Source = str | os.PathLike[str] | Mapping[str, Any]
 
@@ -62,6 +62,7 @@ def _configuration(checked: dict[str, Any], warnings: list[str]) -> Configuratio
         middleware=_layers(checked["middleware"]["http"]),
         catalog_maxentries=maxentries if maxentries > 0 else 1000,
         tags_maxtags=checked["tags"]["maxtags"] or 1000,
+        schema1=_schema1(checked["compatibility"]["schema1"], warnings),
         warnings=tuple(warnings),
     )
 
@@ -129,6 +130,12 @@ def _given(section: dict[str, Any]) -> dict[str, Any]:
     """Return the section without what is empty or zero, at every level."""
     inner = {name: _given(value) if isinstance(value, dict) else value for name, value in section.items()}
     return {name: value for name, value in inner.items() if value}
+
+
+def _schema1(section: dict[str, Any], warnings: list[str]) -> Schema1:
+    if section["signingkeyfile"] and not section["enabled"]:
+        warnings.append("compatibility.schema1.signingkeyfile has an effect only with compatibility.schema1.enabled")
+    return Schema1(section["enabled"], section["signingkeyfile"])
 
 
 def _layers(section: list[dict[str, Any]]) -> tuple[Layer, ...]:

@@ -91,6 +91,14 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
+class Schema1:
+    """Whether manifests of schema 1 can be pushed, and the path of the key that signs those without signatures."""
+
+    enabled: bool
+    signingkeyfile: str
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """`middleware` stands in the order of the file; `warnings` are lines for the caller to log."""
 
@@ -101,4 +109,5 @@ class Configuration:
     middleware: tuple[Layer, ...]
     catalog_maxentries: int
     tags_maxtags: int
+    schema1: Schema1
     warnings: tuple[str, ...]

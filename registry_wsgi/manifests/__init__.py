@@ -9,13 +9,14 @@ from __future__ import annotations
 from registry_wsgi import mediatypes
 from registry_wsgi.errors import ManifestInvalid
 from registry_wsgi.interfaces import Manifest
-from registry_wsgi.manifests import image, index
-from registry_wsgi.manifests.document import load
+from registry_wsgi.manifests import image, index, schema1
+from registry_wsgi.manifests.document import load, version
 
 __all__ = ["parse", "recognise"]
 
 _IMAGE_MEMBERS = {"config", "layers"}
 _INDEX_MEMBERS = {"manifests"}
+_TYPES = mediatypes.MANIFESTS | mediatypes.SCHEMA1_MANIFESTS
 _UNSPECIFIC = ("", "application/json", "application/octet-stream")
 
 
@@ -27,13 +28,16 @@ def parse(payload: bytes, content_type: str) -> Manifest:
     (CVE-2021-41190).
     """
     media_type = content_type.partition(";")[0].strip().lower()
-    if media_type in _UNSPECIFIC:
-        document = load(payload)
-        return _parse(payload, document, _media_type(document))
-    if media_type not in mediatypes.MANIFESTS:
-        allowed = ", ".join(sorted(mediatypes.MANIFESTS))
+    if media_type not in _UNSPECIFIC and media_type not in _TYPES:
+        allowed = ", ".join(sorted(_TYPES))
         raise ManifestInvalid(f"manifests of the type {media_type[:160]!r} are not supported; allowed are: {allowed}")
-    return _parse(payload, load(payload), media_type)
+    document = load(payload)
+    is_schema1 = version(document) == 1
+    if media_type in _TYPES and is_schema1 != (media_type in mediatypes.SCHEMA1_MANIFESTS):
+        raise ManifestInvalid(f"the document's schemaVersion is {version(document)}, but it was sent as {media_type}")
+    if is_schema1:
+        return schema1.parse_signed(payload, document)
+    return _parse(payload, document, media_type if media_type in _TYPES else _media_type(document))
 
 
 def recognise(payload: bytes) -> Manifest:
@@ -43,6 +47,8 @@ def recognise(payload: bytes) -> Manifest:
     recognised by their members, and have no references. Raises ManifestInvalid where it is no manifest at all.
     """
     document = load(payload)
+    if version(document) == 1:
+        return schema1.parse_payload(payload, document)
     media_type = _media_type(document)
     try:
         return _parse(payload, document, media_type)

@@ -13,17 +13,22 @@ _DOCKER = frozenset({mediatypes.DOCKER_MANIFEST, mediatypes.DOCKER_MANIFEST_LIST
 
 
 def load(payload: bytes) -> dict[str, Any]:
-    """Return the JSON object in `payload`, with schemaVersion 2. Raises ManifestInvalid."""
+    """Return the JSON object in `payload`. Raises ManifestInvalid."""
     try:
         document = json.loads(payload.decode("utf-8"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise ManifestInvalid(f"the manifest is no JSON in UTF-8: {error}") from None
     if not isinstance(document, dict):
         raise ManifestInvalid("the manifest is no JSON object")
-    version = document.get("schemaVersion")
-    if type(version) is not int or version != 2:
-        raise ManifestInvalid(f"schemaVersion is {str(version)[:40]!r}; only 2 is supported")
     return document
+
+
+def version(document: dict[str, Any]) -> int:
+    """Return the schemaVersion. Raises ManifestInvalid where it is neither 1 nor 2."""
+    found = document.get("schemaVersion")
+    if type(found) is not int or found not in (1, 2):
+        raise ManifestInvalid(f"schemaVersion is {str(found)[:40]!r}; only 1 and 2 are supported")
+    return found
 
 
 def check_media_type(document: dict[str, Any], media_type: str) -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from registry_wsgi.reference import Tag
     from registry_wsgi.storage.linked import LinkedBlobStore
     from registry_wsgi.storage.referrers import ReferrerStore
+    from registry_wsgi.storage.schema1 import Schema1Manifests
     from registry_wsgi.storage.tags import TagStore
 
 
@@ -40,6 +41,7 @@ class ManifestStore:
         tags: TagStore,
         referrers: ReferrerStore,
         *,
+        schema1: Schema1Manifests,
         delete_enabled: bool,
     ) -> None:
         self._revisions = revisions
@@ -48,18 +50,24 @@ class ManifestStore:
         self._referrers = referrers
         self._delete_enabled = delete_enabled
 
+        self._schema1 = schema1
     def get(self, ctx: Context, digest: Digest) -> tuple[Descriptor, Manifest]:
         # The second link path of revisions is that of layers: what is found there may be a layer,
         # of any size and content, and that is no manifest.
         try:
-            manifest = recognise(self._revisions.get(ctx, digest))
+        manifest = self._stored(ctx, digest)
+        if manifest.media_type in mediatypes.SCHEMA1_MANIFESTS:
+            manifest = self._schema1.signed(ctx, Digest.of(manifest.payload), manifest)
+        return Descriptor(digest=digest, size=len(manifest.content), media_type=manifest.media_type), manifest
+
+    def _stored(self, ctx: Context, digest: Digest) -> Manifest:
+            return recognise(self._revisions.get(ctx, digest))
         except (BlobUnknown, ManifestInvalid, ManifestTooLarge):
             raise ManifestUnknown(f"unknown manifest {digest}") from None
-        return Descriptor(digest=digest, size=len(manifest.payload), media_type=manifest.media_type), manifest
 
     def exists(self, ctx: Context, digest: Digest) -> bool:
         try:
-            self.get(ctx, digest)
+            self._stored(ctx, digest)
         except ManifestUnknown:
             return False
         return True
@@ -70,12 +78,21 @@ class ManifestStore:
         self._verify_references(ctx, manifest)
         if manifest.subject is not None:
             self._referrers.add(ctx, manifest.subject.digest, Digest.of(manifest.payload))
+        if manifest.media_type in mediatypes.SCHEMA1_MANIFESTS:
+            self._schema1.check(manifest)
         return self._revisions.put(ctx, manifest.media_type, manifest.payload, claimed)
+        if manifest.signatures:
+            self._schema1.keep(ctx, Digest.of(manifest.payload), manifest)
 
     def delete(self, ctx: Context, digest: Digest) -> Sequence[Tag]:
         if not self._delete_enabled:
             raise Unsupported("deletion is off: storage.delete.enabled is not true")
-        _, manifest = self.get(ctx, digest)
+    def as_schema1(
+        self, ctx: Context, manifest: Manifest, tag: Tag, *, read_only: bool = False
+    ) -> tuple[Descriptor, Manifest]:
+        return self._schema1.converted(ctx, manifest, tag, read_only=read_only)
+
+        manifest = self._stored(ctx, digest)
         canonical = Digest.of(manifest.payload)
         # Tags first: should the process die in between, the delete can be asked for again.
         untagged = self._tags.delete_pointing_at(ctx, canonical)

@@ -6,6 +6,7 @@
         ├── _layers/<algorithm>/<hex>/link              the repository has this blob
         ├── _manifests/
         │   ├── revisions/<algorithm>/<hex>/link        … this manifest
+        │   │       └── signatures/sha256/<hex>/link    … with this signature, of schema 1
         │   ├── referrers/<algorithm>/<hex>/<sha256>/link   ours: a manifest whose subject is this digest
         │   └── tags/<tag>/
         │       ├── current/link                        where the tag points
@@ -60,6 +61,14 @@ def manifests(name: str) -> str:
 
 def revision_link(name: str, digest: Digest) -> str:
     return f"{REPOSITORIES}/{name}/_manifests/revisions/{digest.replace(':', '/')}/link"
+
+
+def signatures(name: str, digest: Digest) -> str:
+    return f"{REPOSITORIES}/{name}/_manifests/revisions/{digest.replace(':', '/')}/signatures/sha256"
+
+
+def signature_link(name: str, digest: Digest, signature: Digest) -> str:
+    return f"{signatures(name, digest)}/{signature.partition(':')[2]}/link"
 
 
 def referrers(name: str, subject: Digest) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ from registry_wsgi.storage.cached import CachedBlobStatter
 from registry_wsgi.storage.linked import LinkedBlobStatter, LinkedBlobStore
 from registry_wsgi.storage.manifests import ManifestStore
 from registry_wsgi.storage.referrers import ReferrerStore
+from registry_wsgi.storage.schema1 import Schema1Manifests
+from registry_wsgi.storage.signatures import SignatureStore
 from registry_wsgi.storage.tags import TagStore
 from registry_wsgi.storage.uploads import Uploads
 
@@ -23,17 +26,23 @@ if TYPE_CHECKING:
 
     from registry_wsgi.context import Context
     from registry_wsgi.descriptor import Descriptor
-    from registry_wsgi.interfaces import BlobAccessController, BlobDescriptorCacheProvider, StorageDriver
+    from registry_wsgi.interfaces import (
+        BlobAccessController,
+        BlobDescriptorCacheProvider,
+        ManifestSigner,
+        StorageDriver,
+    )
     from registry_wsgi.reference import Reference
 
 _HOLDERS_TRIED = 1000
 
+_FETCHERS = 8
 
 class Registry:
     """A Namespace: all repositories in one storage driver.
 
     `cache` remembers descriptors; without one every look-up asks the driver. `delete_enabled`
-    allows blobs, manifests and tags to be deleted.
+    allows blobs, manifests and tags to be deleted. A `signer` allows manifests of schema 1 to be pushed.
     """
 
     def __init__(
@@ -45,12 +54,19 @@ class Registry:
     ) -> None:
         self.driver = driver
         self.cache = cache
+        signer: ManifestSigner | None = None,
         self.delete_enabled = delete_enabled
         self.blobs = GlobalBlobStore(driver)
 
     def repository(self, name: str) -> Repository:
         """Return the repository, which need not exist yet. Raises NameInvalid."""
+        self.signer = signer
         return Repository(self, check_name(name))
+
+    @cached_property
+    def fetchers(self) -> ThreadPoolExecutor:
+        """The threads that fetch signatures; there are none before the first one is fetched."""
+        return ThreadPoolExecutor(_FETCHERS, "registry-wsgi-fetcher")
 
     def holder(self, ctx: Context, digest: Digest, may_pull: Callable[[str], bool]) -> Repository | None:
         """Return some repository that has the blob and that `may_pull` allows.
@@ -96,6 +112,7 @@ class Repository:
         )
 
     @cached_property
+            Schema1Manifests(self.name, self.blobs, self.signatures, self._registry.signer),
     def tags(self) -> TagStore:
         return TagStore(self._registry.driver, self.name, delete_enabled=self._registry.delete_enabled)
 
@@ -104,6 +121,11 @@ class Repository:
         return self._referrers.list(ctx, subject, self.manifests, last)
 
     def resolve(self, ctx: Context, reference: Reference) -> Digest:
+    @cached_property
+    def signatures(self) -> SignatureStore:
+        registry = self._registry
+        return SignatureStore(registry.driver, registry.blobs, self, lambda: registry.fetchers)
+
         """Return the digest that a reference names. Raises ManifestUnknown for a tag that is not there."""
         return reference if isinstance(reference, Digest) else self.tags.get(ctx, reference)
 
