@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
-from contextlib import closing
+import socket
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 from registry_wsgi import mediatypes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from email.message import Message
 
 ACCEPT_ALL = {"Accept": ", ".join(sorted(mediatypes.MANIFESTS))}
@@ -58,9 +59,23 @@ class Client:
         parts = urlsplit(target)
         path = f"{parts.path}?{parts.query}" if parts.query else parts.path
         with closing(http.client.HTTPConnection(self.host, timeout=120)) as connection:
-            connection.request(method, path, body, dict(headers or {}))
+            # A server may answer, and hang up, before it has read everything.
+            with suppress(BrokenPipeError, ConnectionResetError):
+                connection.request(method, path, body, dict(headers or {}))
             answer = connection.getresponse()
             return Response(answer.status, answer.headers, answer.read())
+
+    @contextmanager
+    def begun(self, method: str, target: str, headers: Mapping[str, str]) -> Iterator[socket.socket]:
+        """Send the head of a request, wait until its body is wanted, and die when the block ends."""
+        address, port = self.host.rsplit(":", 1)
+        lines = {"Host": self.host, "Expect": "100-continue", **headers}
+        head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+        with socket.create_connection((address, int(port)), timeout=120) as connection:
+            connection.sendall(f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode())
+            answer = connection.recv(1000)
+            assert answer.startswith(b"HTTP/1.1 100"), answer
+            yield connection
 
     # ── what most tests do on their way to their subject ──
 
@@ -99,6 +114,11 @@ class Client:
     def delete(self, name: str, kind: str, reference: str) -> int:
         """Delete one of `blobs` or `manifests` and return the status."""
         return self.request("DELETE", f"/v2/{name}/{kind}/{reference}").status
+
+
+def chunk(content: bytes) -> bytes:
+    """Return the content as one chunk of a chunked body (RFC 9112 §7.1); the empty one is the last."""
+    return b"%x\r\n%b\r\n" % (len(content), content)
 
 
 def with_query(location: str, **parameters: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from email.message import Message
+from io import BytesIO, RawIOBase
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -16,12 +17,27 @@ from tests.stack import stack_over
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from _typeshed.wsgi import InputStream
     from webtest import TestApp
 
 
 def in_memory_stack(**options: Any) -> TestApp:
     """Return a stack over a new in-memory driver and cache; `options` as in `stack_over`."""
     return stack_over(InMemoryDriver(), cache=InMemoryCacheProvider(), **options)
+
+
+class BreakingStream(RawIOBase):
+    """A body that breaks off as servers have it: with an error or, where `error` is None, with an end like any."""
+
+    def __init__(self, content: bytes, error: Exception | None = None) -> None:
+        self._content = BytesIO(content)
+        self._error = error
+
+    def read(self, size: int = -1) -> bytes:
+        block = self._content.read(size)
+        if not block and self._error is not None:
+            raise self._error
+        return block
 
 
 class InProcess(wire.Client):
@@ -38,14 +54,29 @@ class InProcess(wire.Client):
         body: bytes | Iterable[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> wire.Response:
+        if body is None or isinstance(body, bytes):
+            stream, length = BytesIO(body or b""), len(body or b"")
+        else:
+            stream, length = BytesIO(b"".join(body)), None
+        return self.send(method, target, stream, length, headers)
+
+    def send(
+        self,
+        method: str,
+        target: str,
+        stream: InputStream,
+        length: int | None,
+        headers: Mapping[str, str] | None = None,
+        **environ: object,
+    ) -> wire.Response:
+        """Send a body of any behaviour; one without a length is chunked, on a server that tells where it ends."""
         parts = urlsplit(target)
         path = f"{parts.path}?{parts.query}" if parts.query else parts.path
-        request = TestRequest.blank(path, environ=dict(self.environ), method=method)
-        request.body = b"" if body is None else body if isinstance(body, bytes) else b"".join(body)
-        if not (body is None or isinstance(body, bytes)):
-            del request.environ["CONTENT_LENGTH"]
-            request.environ |= {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
+        chunked = {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
+        framing = chunked if length is None else {"CONTENT_LENGTH": str(length)}
+        request = TestRequest.blank(path, environ=self.environ | framing | environ, method=method)
         request.headers.update(headers or {})
+        request.environ["wsgi.input"] = stream
         answer = self.app.do_request(request, status="*")
         message = Message()
         for name, value in answer.headerlist:

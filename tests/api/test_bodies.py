@@ -1,0 +1,102 @@
+"""Reading bodies: how much is taken of them, and what becomes of those that fail or do not say where they end."""
+
+from __future__ import annotations
+
+from io import RawIOBase
+from typing import TYPE_CHECKING
+
+import pytest
+
+from registry_wsgi.api.bodies import RequestBody
+from registry_wsgi.errors import SizeInvalid
+from tests.api.bad_input import BEGUN, LIMIT, WRONG
+from tests.api.inprocess import BreakingStream
+from tests.wire import digest_of, with_query
+
+if TYPE_CHECKING:
+    from tests.api.inprocess import InProcess
+
+
+class CountingStream(RawIOBase):
+    """A body without end, which counts what is taken of it."""
+
+    taken = 0
+
+    def read(self, size: int = -1) -> bytes:
+        self.taken += size
+        return b" " * size
+
+
+@pytest.mark.parametrize(
+    ("length", "most"), [(LIMIT + 1, 0), (10**18, 0), (None, LIMIT + 1)], ids=["just over", "far over", "chunked"]
+)
+def test_of_a_manifest_over_the_limit_no_more_than_that_is_read(
+    client: InProcess, length: int | None, most: int
+) -> None:
+    stream = CountingStream()
+    answer = client.send("PUT", "/v2/a/manifests/v1", stream, length)
+    assert (answer.status, answer.json()["errors"][0]["code"]) == (413, "MANIFEST_INVALID")
+    assert stream.taken <= most
+
+
+def test_of_a_body_no_more_than_its_length_is_read(client: InProcess) -> None:
+    stream = CountingStream()
+    answer = client.send("PATCH", client.start_upload("a"), stream, 3_000_000)
+    assert (answer.status, answer.headers["Range"]) == (202, "0-2999999")
+    assert stream.taken == 3_000_000
+
+
+@pytest.mark.parametrize("length", [10**12, None], ids=["long", "chunked"])
+def test_of_a_body_that_nobody_wants_no_more_than_a_little_is_read(client: InProcess, length: int | None) -> None:
+    stream = CountingStream()
+    assert client.send("PATCH", "/v2/a/blobs/uploads/none", stream, length).status == 404
+    assert stream.taken == 0
+
+
+def test_a_short_body_that_nobody_wants_is_read_so_that_the_answer_is_heard(client: InProcess) -> None:
+    stream = CountingStream()
+    assert client.send("PATCH", "/v2/a/blobs/uploads/none", stream, 1000).status == 404
+    assert stream.taken == 1000
+
+
+def test_a_client_that_waits_for_leave_to_send_is_not_asked_for_what_nobody_wants(client: InProcess) -> None:
+    stream = CountingStream()
+    answer = client.send("PATCH", "/v2/a/blobs/uploads/none", stream, 1000, {"Expect": "100-continue"})
+    assert (answer.status, stream.taken) == (404, 0)
+
+
+@pytest.mark.parametrize("error", [OSError("reset"), ValueError("bad chunk"), ConnectionResetError(), TimeoutError()])
+@pytest.mark.parametrize("length", [100, None], ids=["with a length", "chunked"])
+def test_what_arrived_before_the_stream_failed_stays(client: InProcess, length: int | None, error: Exception) -> None:
+    location = client.start_upload("a")
+    answer = client.send("PATCH", location, BreakingStream(b"some", error), length)
+    assert (answer.status, answer.json()["errors"][0]["code"]) == (400, "SIZE_INVALID")
+    assert client.request("GET", location).headers["Range"] == "0-3"
+    assert client.request("PUT", with_query(location, digest=digest_of(b"some more")), b" more").status == 201
+
+
+@pytest.mark.parametrize("length", ["abc", "-1", "1e3", "1_000", "+5", " 5", "٣", "0x5", "5, 5"])
+def test_a_length_that_is_no_number_is_refused(length: str) -> None:
+    with pytest.raises(SizeInvalid):
+        RequestBody({"CONTENT_LENGTH": length, "wsgi.input": CountingStream()})
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        "PATCH {upload}",
+        f"PUT {{upload}}?digest={WRONG}",
+        f"POST /v2/a/blobs/uploads/?digest={WRONG}",
+        "PUT /v2/a/manifests/v1",
+    ],
+)
+def test_a_chunked_body_is_refused_where_the_server_does_not_hand_it_on(client: InProcess, request_line: str) -> None:
+    location = client.request("PATCH", client.start_upload("a"), BEGUN).headers["Location"]
+    method, target = request_line.replace("{upload}", location).split(" ")
+    stream = CountingStream()
+    environ = {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": False}
+    answer = client.send(method, target, stream, None, **environ)
+    error = answer.json()["errors"][0]
+    assert (answer.status, error["code"], stream.taken) == (411, "SIZE_INVALID", 0)
+    assert "Content-Length" in error["detail"]
+    assert client.request("GET", location).headers["Range"] == "0-4"
