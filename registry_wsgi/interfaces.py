@@ -201,6 +201,13 @@ class Manifest:
     subject: Descriptor | None = None
     artifact_type: str = ""
     annotations: Mapping[str, str] = field(default_factory=dict)
+    signatures: tuple[bytes, ...] = ()
+    signed: bytes = b""
+
+    @property
+    def content(self) -> bytes:
+        """What a client gets."""
+        return self.signed or self.payload
 
 
 class ManifestService(Protocol):
@@ -215,6 +222,14 @@ class ManifestService(Protocol):
         ManifestBlobUnknown for each missing digest.
         """
 
+    def as_schema1(
+        self, ctx: Context, manifest: Manifest, tag: Tag, *, read_only: bool = False
+    ) -> tuple[Descriptor, Manifest]:
+        """Return a Docker schema 2 manifest as one of schema 1, for a client that knows no other; it is not stored.
+
+        Raises ManifestUnknown where schema 1 is off, ManifestInvalid where the image cannot be written so.
+        """
+
     def delete(self, ctx: Context, digest: Digest) -> Sequence[Tag]:
         """Remove the revision and return the tags that pointed at it, removed too.
 
@@ -222,13 +237,6 @@ class ManifestService(Protocol):
         """
 
 
-    signatures: tuple[bytes, ...] = ()
-    signed: bytes = b""
-
-    @property
-    def content(self) -> bytes:
-        """What a client gets."""
-        return self.signed or self.payload
 class TagService(Protocol):
     def get(self, ctx: Context, tag: Tag) -> Digest:
         """Return the digest the tag points at. Raises ManifestUnknown."""
@@ -241,35 +249,6 @@ class TagService(Protocol):
         """Return all tags in ASCII order. Raises NameUnknown where the repository is none."""
 
 
-class Repository(Protocol):
-    name: str
-    def as_schema1(
-        self, ctx: Context, manifest: Manifest, tag: Tag, *, read_only: bool = False
-    ) -> tuple[Descriptor, Manifest]:
-        """Return a Docker schema 2 manifest as one of schema 1, for a client that knows no other; it is not stored.
-
-        Raises ManifestUnknown where schema 1 is off, ManifestInvalid where the image cannot be written so.
-        """
-
-
-    @property
-    def blobs(self) -> BlobStore: ...
-    @property
-    def manifests(self) -> ManifestService: ...
-    @property
-    def tags(self) -> TagService: ...
-    def referrers(self, ctx: Context, subject: Digest, last: str = "") -> Iterator[Descriptor]:
-        """Yield the manifests whose subject is `subject`, ordered by digest, those after `last`."""
-
-    def resolve(self, ctx: Context, reference: Reference) -> Digest:
-        """Return the digest that a reference names. Raises ManifestUnknown."""
-
-
-class Namespace(Protocol):
-    def repository(self, name: str) -> Repository:
-        """Raises NameInvalid."""
-
-    def holder(self, ctx: Context, digest: Digest, may_pull: Callable[[str], bool]) -> Repository | None:
 class ManifestSigner(Protocol):
     """Who verifies the signatures of schema 1 manifests that are pushed, and signs those that have none."""
 
@@ -301,6 +280,29 @@ class SignatureService(Protocol):
         """Return the signature artifacts of a manifest: cosign's and Notation's."""
 
 
+class Repository(Protocol):
+    name: str
+
+    @property
+    def blobs(self) -> BlobStore: ...
+    @property
+    def manifests(self) -> ManifestService: ...
+    @property
+    def tags(self) -> TagService: ...
+    @property
+    def signatures(self) -> SignatureService: ...
+    def referrers(self, ctx: Context, subject: Digest, last: str = "") -> Iterator[Descriptor]:
+        """Yield the manifests whose subject is `subject`, ordered by digest, those after `last`."""
+
+    def resolve(self, ctx: Context, reference: Reference) -> Digest:
+        """Return the digest that a reference names. Raises ManifestUnknown."""
+
+
+class Namespace(Protocol):
+    def repository(self, name: str) -> Repository:
+        """Raises NameInvalid."""
+
+    def holder(self, ctx: Context, digest: Digest, may_pull: Callable[[str], bool]) -> Repository | None:
         """Return some repository that has the blob and that `may_pull` allows, None where none is found."""
 
     def repositories(self, ctx: Context, last: str = "") -> Iterator[str]:
@@ -310,7 +312,5 @@ class SignatureService(Protocol):
 # ── WSGI ──────────────────────────────────────────────────────────────────────────────────────
 
 
-    @property
-    def signatures(self) -> SignatureService: ...
 class WSGIApplication(Protocol):
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse, /) -> Iterable[bytes]: ...

@@ -40,27 +40,27 @@ class ManifestStore:
         layers: LinkedBlobStore,
         tags: TagStore,
         referrers: ReferrerStore,
-        *,
         schema1: Schema1Manifests,
+        *,
         delete_enabled: bool,
     ) -> None:
         self._revisions = revisions
         self._layers = layers
         self._tags = tags
         self._referrers = referrers
+        self._schema1 = schema1
         self._delete_enabled = delete_enabled
 
-        self._schema1 = schema1
     def get(self, ctx: Context, digest: Digest) -> tuple[Descriptor, Manifest]:
-        # The second link path of revisions is that of layers: what is found there may be a layer,
-        # of any size and content, and that is no manifest.
-        try:
         manifest = self._stored(ctx, digest)
         if manifest.media_type in mediatypes.SCHEMA1_MANIFESTS:
             manifest = self._schema1.signed(ctx, Digest.of(manifest.payload), manifest)
         return Descriptor(digest=digest, size=len(manifest.content), media_type=manifest.media_type), manifest
 
     def _stored(self, ctx: Context, digest: Digest) -> Manifest:
+        # The second link path of revisions is that of layers: what is found there may be a layer,
+        # of any size and content, and that is no manifest.
+        try:
             return recognise(self._revisions.get(ctx, digest))
         except (BlobUnknown, ManifestInvalid, ManifestTooLarge):
             raise ManifestUnknown(f"unknown manifest {digest}") from None
@@ -75,23 +75,23 @@ class ManifestStore:
     def put(self, ctx: Context, manifest: Manifest, digest: Digest | None = None) -> Descriptor:
         claimed = digest or Digest.of(manifest.payload)
         self._verify_digest(manifest, claimed)
-        self._verify_references(ctx, manifest)
-        if manifest.subject is not None:
-            self._referrers.add(ctx, manifest.subject.digest, Digest.of(manifest.payload))
         if manifest.media_type in mediatypes.SCHEMA1_MANIFESTS:
             self._schema1.check(manifest)
-        return self._revisions.put(ctx, manifest.media_type, manifest.payload, claimed)
+        self._verify_references(ctx, manifest)
         if manifest.signatures:
             self._schema1.keep(ctx, Digest.of(manifest.payload), manifest)
+        if manifest.subject is not None:
+            self._referrers.add(ctx, manifest.subject.digest, Digest.of(manifest.payload))
+        return self._revisions.put(ctx, manifest.media_type, manifest.payload, claimed)
 
-    def delete(self, ctx: Context, digest: Digest) -> Sequence[Tag]:
-        if not self._delete_enabled:
-            raise Unsupported("deletion is off: storage.delete.enabled is not true")
     def as_schema1(
         self, ctx: Context, manifest: Manifest, tag: Tag, *, read_only: bool = False
     ) -> tuple[Descriptor, Manifest]:
         return self._schema1.converted(ctx, manifest, tag, read_only=read_only)
 
+    def delete(self, ctx: Context, digest: Digest) -> Sequence[Tag]:
+        if not self._delete_enabled:
+            raise Unsupported("deletion is off: storage.delete.enabled is not true")
         manifest = self._stored(ctx, digest)
         canonical = Digest.of(manifest.payload)
         # Tags first: should the process die in between, the delete can be asked for again.

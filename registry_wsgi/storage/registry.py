@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from registry_wsgi.reference import Reference
 
 _HOLDERS_TRIED = 1000
-
 _FETCHERS = 8
+
 
 class Registry:
     """A Namespace: all repositories in one storage driver.
@@ -51,22 +51,22 @@ class Registry:
         *,
         cache: BlobDescriptorCacheProvider | None = None,
         delete_enabled: bool = False,
+        signer: ManifestSigner | None = None,
     ) -> None:
         self.driver = driver
         self.cache = cache
-        signer: ManifestSigner | None = None,
         self.delete_enabled = delete_enabled
-        self.blobs = GlobalBlobStore(driver)
-
-    def repository(self, name: str) -> Repository:
-        """Return the repository, which need not exist yet. Raises NameInvalid."""
         self.signer = signer
-        return Repository(self, check_name(name))
+        self.blobs = GlobalBlobStore(driver)
 
     @cached_property
     def fetchers(self) -> ThreadPoolExecutor:
         """The threads that fetch signatures; there are none before the first one is fetched."""
         return ThreadPoolExecutor(_FETCHERS, "registry-wsgi-fetcher")
+
+    def repository(self, name: str) -> Repository:
+        """Return the repository, which need not exist yet. Raises NameInvalid."""
+        return Repository(self, check_name(name))
 
     def holder(self, ctx: Context, digest: Digest, may_pull: Callable[[str], bool]) -> Repository | None:
         """Return some repository that has the blob and that `may_pull` allows.
@@ -108,24 +108,24 @@ class Repository:
             self.blobs,
             self.tags,
             self._referrers,
+            Schema1Manifests(self.name, self.blobs, self.signatures, self._registry.signer),
             delete_enabled=self._registry.delete_enabled,
         )
 
     @cached_property
-            Schema1Manifests(self.name, self.blobs, self.signatures, self._registry.signer),
     def tags(self) -> TagStore:
         return TagStore(self._registry.driver, self.name, delete_enabled=self._registry.delete_enabled)
+
+    @cached_property
+    def signatures(self) -> SignatureStore:
+        registry = self._registry
+        return SignatureStore(registry.driver, registry.blobs, self, lambda: registry.fetchers)
 
     def referrers(self, ctx: Context, subject: Digest, last: str = "") -> Iterator[Descriptor]:
         """Yield the manifests whose subject is `subject`, ordered by digest, those after `last`."""
         return self._referrers.list(ctx, subject, self.manifests, last)
 
     def resolve(self, ctx: Context, reference: Reference) -> Digest:
-    @cached_property
-    def signatures(self) -> SignatureStore:
-        registry = self._registry
-        return SignatureStore(registry.driver, registry.blobs, self, lambda: registry.fetchers)
-
         """Return the digest that a reference names. Raises ManifestUnknown for a tag that is not there."""
         return reference if isinstance(reference, Digest) else self.tags.get(ctx, reference)
 
