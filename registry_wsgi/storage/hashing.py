@@ -2,8 +2,9 @@
 
 `hashlib` objects cannot be saved. The contexts of libcrypto, which Python's own `hashlib` has
 loaded already, can: they are plain bytes. They are saved with the offset they belong to, the library
-that made them and the digests so far; a record is believed only if all of these check out, and
-otherwise the data is read again.
+that made them, the digests so far and a checksum of it all; a record is believed only if all of these
+check out, and otherwise the data is read again. A context that was not would make libcrypto write
+wherever a damaged counter points.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from registry_wsgi.descriptor import CANONICAL_ALGORITHM, Digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-_VERSION = 2
+_VERSION = 3
 _CONTEXT_SIZES = {"sha256": 112, "sha384": 216, "sha512": 216}
 """Bytes of SHA256_CTX and SHA512_CTX, the same in OpenSSL 1.1 and 3 on every platform."""
 
@@ -61,13 +62,14 @@ class RunningDigest:
             name: {"digest": self.digest(name), "state": _state(running)} for name, running in self._hashes.items()
         }
         saved = {"version": _VERSION, "offset": self.offset, "library": _library_name(), "algorithms": states}
-        return json.dumps(saved).encode()
+        content = json.dumps(saved).encode()
+        return _checksum(content) + b"\n" + content
 
     @classmethod
     def restore(cls, record: bytes, offset: int, algorithms: Iterable[str] = ()) -> RunningDigest | None:
         """Return the running digest at `offset`, or None where the record does not serve for all `algorithms`."""
         saved = _parse(record, offset)
-        if saved is None or not _library_name() or saved.get("library") != _library_name():
+        if saved is None or not _library_name() or saved["library"] != _library_name():
             return None
         running = cls(algorithms)
         for name in running.algorithms:
@@ -83,17 +85,20 @@ def recorded_digest(record: bytes, offset: int, algorithm: str = CANONICAL_ALGOR
     """Return the digest of the first `offset` bytes as recorded, or None where the record has it not."""
     saved = _parse(record, offset)
     entry = saved["algorithms"].get(algorithm) if saved is not None else None
-    return Digest.parse(str(entry["digest"])) if isinstance(entry, dict) and "digest" in entry else None
+    return Digest.parse(entry["digest"]) if entry is not None else None
 
 
 def _parse(record: bytes, offset: int) -> dict[str, Any] | None:
-    try:
-        saved = json.loads(record)
-    except ValueError:
+    """Return what a record holds, None where it is damaged, of another version or of another offset."""
+    checksum, _, content = record.partition(b"\n")
+    if checksum != _checksum(content):
         return None
-    if not isinstance(saved, dict) or saved.get("version") != _VERSION or saved.get("offset") != offset:
-        return None
-    return saved if isinstance(saved.get("algorithms"), dict) else None
+    saved: dict[str, Any] = json.loads(content)
+    return saved if (saved["version"], saved["offset"]) == (_VERSION, offset) else None
+
+
+def _checksum(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode()
 
 
 def _new(algorithm: str) -> _Hash:
@@ -105,19 +110,13 @@ def _state(running: _Hash) -> str:
     return base64.b64encode(running.state()).decode() if isinstance(running, _LibcryptoHash) else ""
 
 
-def _restored(algorithm: str, entry: object) -> _Hash | None:
+def _restored(algorithm: str, entry: Mapping[str, str] | None) -> _Hash | None:
     """Return the hash that an entry of a record holds, if it then has the digest that the entry names."""
     library = _library()
-    if library is None or not isinstance(entry, dict) or not isinstance(entry.get("state"), str):
+    if library is None or entry is None:
         return None
-    try:
-        state = base64.b64decode(entry["state"], validate=True)
-    except ValueError:
-        return None
-    if len(state) != _CONTEXT_SIZES[algorithm]:
-        return None
-    restored = _LibcryptoHash(library, algorithm, state)
-    return restored if f"{algorithm}:{restored.hexdigest()}" == entry.get("digest") else None
+    restored = _LibcryptoHash(library, algorithm, base64.b64decode(entry["state"]))
+    return restored if f"{algorithm}:{restored.hexdigest()}" == entry["digest"] else None
 
 
 class _LibcryptoHash:

@@ -106,8 +106,9 @@ class BlobUpload:
         """Append; `prepare` must have been called."""
         if self._writer is None or self._digest is None:
             raise ValueError("the upload was not prepared for writing")
-        self._digest.update(content)
+        # Writing comes first: a digest that is ahead of the data could be taken for that of other data later.
         written = self._writer.write(content)
+        self._digest.update(content)
         self.size += written
         return written
 
