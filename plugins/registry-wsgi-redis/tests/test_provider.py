@@ -1,0 +1,148 @@
+"""The provider against a real redis-server: the suite, the keys, and what one call costs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from redis.client import Pipeline
+from registry_wsgi_redis import RedisCacheProvider
+
+from registry_wsgi.context import Context
+from registry_wsgi.descriptor import OCTET_STREAM, Descriptor, Digest
+from registry_wsgi.errors import BlobUnknown
+from registry_wsgi.testing.caches import CacheProviderSuite
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CTX = Context()
+DIGEST = Digest.of(b"content")
+ALIAS = Digest.of(b"content", "sha512")
+MEDIA_TYPE = "application/vnd.example.layer"
+DESCRIPTOR = Descriptor(DIGEST, 7, MEDIA_TYPE)
+
+
+@pytest.fixture
+def provider(redis):
+    return RedisCacheProvider(addr=redis.address)
+
+
+@pytest.fixture
+def stored(redis) -> Iterator[Any]:
+    with redis.client(decode_responses=True) as client:
+        yield client
+
+
+class TestRedisCacheProvider(CacheProviderSuite):
+    @pytest.fixture
+    def provider(self, redis):
+        return RedisCacheProvider(addr=redis.address)
+
+
+def test_two_processes_would_share_what_one_remembers(redis):
+    first, second = (RedisCacheProvider(addr=redis.address).repository_scoped("a/b") for _ in range(2))
+    first.set_descriptor(CTX, DIGEST, DESCRIPTOR)
+    assert second.stat(CTX, DIGEST) == DESCRIPTOR
+    second.clear(CTX, DIGEST)
+    with pytest.raises(BlobUnknown):
+        first.stat(CTX, DIGEST)
+
+
+# ── what stands in Redis ──────────────────────────────────────────────────────────────────────
+
+
+def test_the_keys_are_those_of_registry_2(provider, stored):
+    provider.repository_scoped("a/b").set_descriptor(CTX, DIGEST, DESCRIPTOR)
+    assert sorted(stored.keys()) == [f"blobs::{DIGEST}", "repository::a/b::blobs", f"repository::a/b::blobs::{DIGEST}"]
+    assert stored.hgetall(f"blobs::{DIGEST}") == {"digest": DIGEST, "size": "7", "mediatype": OCTET_STREAM}
+    assert stored.smembers("repository::a/b::blobs") == {DIGEST}
+    assert stored.hgetall(f"repository::a/b::blobs::{DIGEST}") == {"mediatype": MEDIA_TYPE}
+
+
+def test_a_digest_of_another_algorithm_is_a_member_and_the_canonical_one_is_not(provider, stored):
+    provider.repository_scoped("a").set_descriptor(CTX, ALIAS, DESCRIPTOR)
+    assert stored.smembers("repository::a::blobs") == {ALIAS}
+    assert stored.hget(f"blobs::{ALIAS}", "digest") == stored.hget(f"blobs::{DIGEST}", "digest") == DIGEST
+
+
+def test_nothing_of_a_cleared_digest_is_left(provider, stored):
+    scoped = provider.repository_scoped("a/b")
+    scoped.set_descriptor(CTX, DIGEST, DESCRIPTOR)
+    scoped.clear(CTX, DIGEST)
+    assert stored.keys() == []
+
+
+def test_what_was_set_by_registry_2_is_found(provider, stored):
+    stored.sadd("repository::a/b::blobs", DIGEST)
+    stored.hset(f"blobs::{DIGEST}", mapping={"digest": DIGEST, "size": 7, "mediatype": OCTET_STREAM})
+    stored.hset(f"repository::a/b::blobs::{DIGEST}", "mediatype", MEDIA_TYPE)
+    assert provider.repository_scoped("a/b").stat(CTX, DIGEST) == DESCRIPTOR
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda stored: stored.delete(f"blobs::{DIGEST}"), id="the global entry is gone"),
+        pytest.param(lambda stored: stored.delete("repository::a::blobs"), id="the members are gone"),
+        pytest.param(lambda stored: stored.delete(f"repository::a::blobs::{DIGEST}"), id="the media type is gone"),
+        pytest.param(lambda stored: stored.hdel(f"blobs::{DIGEST}", "size"), id="no size"),
+        pytest.param(lambda stored: stored.hdel(f"blobs::{DIGEST}", "digest"), id="no digest"),
+        pytest.param(lambda stored: stored.hset(f"blobs::{DIGEST}", "size", "-1"), id="a negative size"),
+        pytest.param(lambda stored: stored.hset(f"blobs::{DIGEST}", "size", "7 MB"), id="a size that is no number"),
+        pytest.param(lambda stored: stored.hset(f"blobs::{DIGEST}", "digest", b"\xff"), id="bytes as a digest"),
+        pytest.param(
+            lambda stored: stored.hset(f"blobs::{DIGEST}", "digest", Digest.of(b"other")), id="another's digest"
+        ),
+    ],
+)
+def test_an_entry_that_lacks_something_is_none_and_is_mended_by_the_next(provider, stored, damage):
+    scoped = provider.repository_scoped("a")
+    scoped.set_descriptor(CTX, DIGEST, DESCRIPTOR)
+    damage(stored)
+    with pytest.raises(BlobUnknown):
+        scoped.stat(CTX, DIGEST)
+    scoped.set_descriptor(CTX, DIGEST, DESCRIPTOR)
+    assert scoped.stat(CTX, DIGEST) == DESCRIPTOR
+
+
+# ── what it costs ─────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def round_trips(monkeypatch) -> list[list[str]]:
+    """The names of the commands of each round trip."""
+    seen: list[list[str]] = []
+    execute = Pipeline.execute
+
+    def counted(pipe, *arguments):
+        assert pipe.explicit_transaction or pipe.transaction
+        seen.append([command[0][0] for command in pipe.command_stack])
+        return execute(pipe, *arguments)
+
+    monkeypatch.setattr(Pipeline, "execute", counted)
+    return seen
+
+
+def test_a_call_is_one_transaction_and_one_round_trip(provider, round_trips):
+    scoped = provider.repository_scoped("a/b")
+    scoped.set_descriptor(CTX, DIGEST, DESCRIPTOR)
+    scoped.stat(CTX, DIGEST)
+    provider.stat(CTX, DIGEST)
+    assert round_trips == [
+        ["HSET", "HSETNX", "HSET", "SADD"],
+        ["SISMEMBER", "HMGET", "HGET"],
+        ["HMGET"],
+    ]
+
+
+def test_membership_and_entries_are_cleared_in_one_transaction(provider, round_trips):
+    scoped = provider.repository_scoped("a/b")
+    scoped.set_descriptor(CTX, DIGEST, DESCRIPTOR)
+    round_trips.clear()
+    scoped.clear(CTX, DIGEST)
+    assert round_trips == [["SISMEMBER"], ["SREM", "DEL"]]
+    round_trips.clear()
+    with pytest.raises(BlobUnknown):
+        scoped.clear(CTX, DIGEST)
+    assert round_trips == [["SISMEMBER"]]

@@ -1,0 +1,208 @@
+"""Registries with the cache: beside registry:2 on one Redis, and while Redis comes and goes."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from registry_wsgi import mediatypes
+from tests import servers
+from tests.wire import Client, digest_of
+
+LAYER = b"a layer" * 1000
+IMAGES = 5
+
+
+@pytest.fixture
+def serve(tmp_path_factory):
+    """Start registries on one directory and one Redis: `serve(redis, kind)`."""
+    directory = tmp_path_factory.mktemp("data")
+    with ExitStack() as stack:
+
+        def serve(redis, kind="granian", **section):
+            sections = {
+                "storage": {"cache": {"blobdescriptor": "redis"}},
+                "redis": {"addr": redis.address, **section},
+            }
+            server = servers.start(kind, directory, tmp_path_factory.mktemp(kind), sections=sections)
+            stack.callback(lambda: server.process.poll() is None and server.stop())
+            return server
+
+        yield serve
+
+
+def content(redis):
+    """Return all keys with their values."""
+    with redis.client(decode_responses=True) as client:
+        return {
+            key: client.hgetall(key) if client.type(key) == "hash" else client.smembers(key)
+            for key in client.scan_iter()
+        }
+
+
+def push_image(client, name, tag="latest"):
+    config = client.push_blob(name, b"{}")
+    layer = client.push_blob(name, LAYER)
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": mediatypes.OCI_MANIFEST,
+        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": config, "size": 2},
+        "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": layer, "size": len(LAYER)}],
+    }
+    return client.push_manifest(name, tag, json.dumps(manifest).encode(), mediatypes.OCI_MANIFEST)
+
+
+def test_registry_2_and_this_one_remember_the_same(redis, serve):
+    known = {}
+    for kind in ("docker-registry", "granian"):
+        server = serve(redis, kind)
+        client = Client(server.url)
+        client.push_blob("a/b", LAYER)
+        assert client.blob("a/b", digest_of(LAYER)).body == LAYER
+        known[kind] = content(redis)
+        with redis.client() as stored:
+            stored.flushall()
+    assert f"repository::a/b::blobs::{digest_of(LAYER)}" in known["granian"]
+    assert known["granian"] == known["docker-registry"]
+
+
+def test_both_push_to_pull_from_and_delete_in_one_storage_and_one_redis(redis, serve):
+    ours, theirs = Client(serve(redis).url), Client(serve(redis, "docker-registry").url)
+    digests = {push_image(ours, "from-us"), push_image(theirs, "from-them")}
+    assert len(digests) == 1
+    for client in (ours, theirs):
+        for name in ("from-us", "from-them"):
+            assert client.blob(name, digest_of(LAYER)).body == LAYER
+            assert client.manifest(name, "latest").digest in digests
+    assert ours.delete("from-them", "blobs", digest_of(LAYER)) == 202
+    assert theirs.delete("from-us", "blobs", digest_of(LAYER)) == 202
+    for name in ("from-us", "from-them"):
+        assert ours.blob(name, digest_of(LAYER)).status == 404
+    # docker-registry 2.8.2 leaves the membership behind (CVE-2026-35172); ours does not.
+    assert digest_of(LAYER) not in content(redis)["repository::from-them::blobs"]
+    assert theirs.blob("from-them", digest_of(LAYER)).status == 404
+
+
+def test_a_blob_that_one_process_deleted_is_deleted_for_another(redis, serve):
+    first, second = Client(serve(redis).url), Client(serve(redis).url)
+    first.push_blob("a", LAYER)
+    assert second.blob("a", digest_of(LAYER)).status == 200
+    assert first.delete("a", "blobs", digest_of(LAYER)) == 202
+    assert second.blob("a", digest_of(LAYER)).status == 404
+    second.push_blob("b", LAYER)
+    assert first.blob("a", digest_of(LAYER)).status == 404
+    second.push_blob("a", LAYER)
+    assert first.blob("a", digest_of(LAYER)).body == LAYER
+
+
+# ── while Redis comes and goes ────────────────────────────────────────────────────────────────
+
+
+@contextmanager
+def clients_at_work(server):
+    """Push and pull with several clients while the block runs; give the slowest request's seconds in a list.
+
+    Fails at the end where any request failed, or where nothing was asked.
+    """
+    over, failures, slowest = threading.Event(), [], [0.0]
+    done = [0]
+
+    def work(number):
+        client, name = Client(server.url), f"worker{number}"
+        while not over.is_set():
+            started = time.monotonic()
+            try:
+                client.push_blob(name, LAYER)
+                assert client.blob(name, digest_of(LAYER)).body == LAYER
+                assert client.delete(name, "blobs", digest_of(LAYER)) == 202
+                assert client.blob(name, digest_of(LAYER)).status == 404
+            except Exception as error:
+                failures.append(error)
+                return
+            slowest[0] = max(slowest[0], time.monotonic() - started)
+            done[0] += 1
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(IMAGES)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield slowest
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join(60)
+    assert failures == []
+    assert done[0] >= IMAGES
+
+
+def wait_until(condition, seconds=20.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def lines_of_failure(server):
+    return [line for line in server.log.read_text().splitlines() if "the Redis cache failed" in line]
+
+
+def test_requests_go_on_while_redis_is_away_and_use_it_again_when_it_is_back(start_redis, serve):
+    redis = start_redis()
+    server = serve(redis)
+    with clients_at_work(server):
+        time.sleep(1)
+        redis.stop()
+        time.sleep(3)
+        redis.start()
+        wait_until(lambda: any(key.startswith("repository::worker") for key in content(redis)))
+        wait_until(lambda: "the Redis cache answers again" in server.log.read_text())
+        redis.stop()
+        time.sleep(3)
+    (line,) = lines_of_failure(server)
+    assert redis.address.rpartition(":")[2] in line
+    assert "level=error" not in server.log.read_text().replace(line, "")
+
+
+def test_requests_go_on_while_redis_hangs(start_redis, serve):
+    redis = start_redis()
+    server = serve(redis, readtimeout="100ms")
+    with clients_at_work(server) as slowest:
+        time.sleep(1)
+        redis.signal(signal.SIGSTOP)
+        time.sleep(4)
+        redis.signal(signal.SIGCONT)
+        wait_until(lambda: "the Redis cache answers again" in server.log.read_text())
+    assert slowest[0] < 8
+    assert len(lines_of_failure(server)) == 1
+
+
+def test_requests_go_on_while_redis_is_full(start_redis, serve):
+    redis = start_redis("--maxmemory", "1mb", "--maxmemory-policy", "noeviction")
+    server = serve(redis)
+    with clients_at_work(server):
+        time.sleep(2)
+    assert len(lines_of_failure(server)) == 1
+    with redis.client() as client:
+        client.config_set("maxmemory", "0")
+    Client(server.url).push_blob("after", LAYER)
+    assert "repository::after::blobs" in content(redis)
+
+
+def test_a_registry_that_starts_before_redis_uses_it_once_it_is_there(start_redis, serve):
+    redis = start_redis()
+    redis.stop()
+    server = serve(redis)
+    client = Client(server.url)
+    client.push_blob("before", LAYER)
+    redis.start()
+
+    def remembered():
+        assert client.blob("before", digest_of(LAYER)).body == LAYER
+        return "repository::before::blobs" in content(redis)
+
+    wait_until(remembered)
