@@ -1,0 +1,145 @@
+"""The digests of an upload, however its content is cut, and however their record is damaged."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from registry_wsgi.storage import hashing
+from registry_wsgi.storage.hashing import RunningDigest, recorded_digest
+
+ALGORITHMS = ["sha256", "sha384", "sha512"]
+CONTENT = bytes(range(256)) * 3
+
+pieces = st.lists(st.binary(max_size=300), max_size=8)
+algorithms = st.sets(st.sampled_from(ALGORITHMS))
+
+
+def expected(content: bytes, algorithm: str = "sha256") -> str:
+    return f"{algorithm}:{hashlib.new(algorithm, content).hexdigest()}"
+
+
+def running(content: bytes) -> RunningDigest:
+    digest = RunningDigest(ALGORITHMS)
+    digest.update(content)
+    return digest
+
+
+def sealed(document: object) -> bytes:
+    """Return a record of anything, its checksum right."""
+    content = json.dumps(document).encode()
+    return hashlib.sha256(content).hexdigest().encode() + b"\n" + content
+
+
+def opened(record: bytes) -> dict[str, object]:
+    return json.loads(record.partition(b"\n")[2])
+
+
+@given(pieces, algorithms)
+def test_any_pieces_have_the_digests_of_the_whole(pieces: list[bytes], algorithms: set[str]) -> None:
+    digest = RunningDigest(algorithms)
+    for piece in pieces:
+        digest.update(memoryview(piece))
+    assert digest.offset == sum(map(len, pieces))
+    for algorithm in algorithms | {"sha256"}:
+        assert digest.digest(algorithm) == expected(b"".join(pieces), algorithm)
+
+
+@given(pieces, algorithms)
+def test_a_digest_restored_between_any_pieces_goes_on(pieces: list[bytes], algorithms: set[str]) -> None:
+    digest = RunningDigest(algorithms)
+    for piece in pieces:
+        restored = RunningDigest.restore(digest.record(), digest.offset, algorithms)
+        assert restored is not None
+        digest = restored
+        digest.update(piece)
+    for algorithm in algorithms | {"sha256"}:
+        assert digest.digest(algorithm) == expected(b"".join(pieces), algorithm)
+        assert recorded_digest(digest.record(), digest.offset, algorithm) == expected(b"".join(pieces), algorithm)
+
+
+def test_recording_a_digest_does_not_end_it() -> None:
+    digest = running(b"a")
+    assert digest.record() == digest.record()
+    digest.update(b"b")
+    assert digest.digest() == expected(b"ab")
+
+
+# ── records that are not to be believed ───────────────────────────────────────────────────────
+
+
+def check_useless(record: bytes, offset: int = len(CONTENT)) -> None:
+    for algorithm in ALGORITHMS:
+        assert RunningDigest.restore(record, offset, (algorithm,)) is None
+        assert recorded_digest(record, offset, algorithm) is None
+
+
+@given(st.binary(max_size=400))
+def test_a_record_that_is_not_ours_is_dropped(record: bytes) -> None:
+    check_useless(record, 0)
+
+
+@pytest.mark.parametrize("record", [b"", b"\n", b"{}", b"[]", b"null", b"\xff", b"[" * 100_000, b"0" * 64 + b"\n{}"])
+def test_a_record_of_another_make_is_dropped(record: bytes) -> None:
+    check_useless(record, 0)
+
+
+@given(st.data())
+def test_a_record_with_any_byte_changed_is_dropped(data: st.DataObject) -> None:
+    record = bytearray(running(CONTENT).record())
+    position = data.draw(st.integers(0, len(record) - 1))
+    record[position] ^= data.draw(st.integers(1, 255))
+    check_useless(bytes(record))
+
+
+@given(st.data())
+def test_a_record_that_is_cut_or_has_more_is_dropped(data: st.DataObject) -> None:
+    record = running(CONTENT).record()
+    check_useless(record[: data.draw(st.integers(0, len(record) - 1))])
+    check_useless(record + data.draw(st.binary(min_size=1)))
+
+
+@given(st.integers(0, 2000).filter(lambda offset: offset != len(CONTENT)))
+def test_a_record_of_another_offset_is_dropped(offset: int) -> None:
+    check_useless(running(CONTENT).record(), offset)
+
+
+def test_a_record_of_another_version_is_dropped() -> None:
+    record = opened(running(CONTENT).record())
+    check_useless(sealed(record | {"version": record["version"] + 1}))
+
+
+def test_a_state_of_another_library_is_dropped_and_its_digest_is_not() -> None:
+    record = sealed(opened(running(CONTENT).record()) | {"library": "OpenSSL 9.9.9; sparc"})
+    assert RunningDigest.restore(record, len(CONTENT)) is None
+    assert recorded_digest(record, len(CONTENT)) == expected(CONTENT)
+
+
+def test_a_state_that_does_not_have_the_digest_it_should_is_dropped() -> None:
+    record = opened(running(CONTENT).record())
+    record["algorithms"]["sha256"]["digest"] = expected(b"other")
+    assert RunningDigest.restore(sealed(record), len(CONTENT)) is None
+
+
+def test_a_record_without_the_algorithm_that_is_asked_for_does_not_serve() -> None:
+    digest = RunningDigest()
+    digest.update(CONTENT)
+    assert RunningDigest.restore(digest.record(), len(CONTENT)) is not None
+    assert RunningDigest.restore(digest.record(), len(CONTENT), ("sha512",)) is None
+    assert recorded_digest(digest.record(), len(CONTENT), "sha512") is None
+
+
+def test_without_libcrypto_digests_are_right_and_their_records_serve_for_commits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hashing, "_library", lambda: None)
+    monkeypatch.setattr(hashing, "_library_name", lambda: "")
+    digest = running(CONTENT)
+    for algorithm in ALGORITHMS:
+        assert digest.digest(algorithm) == expected(CONTENT, algorithm)
+        assert recorded_digest(digest.record(), len(CONTENT), algorithm) == expected(CONTENT, algorithm)
+    assert RunningDigest.restore(digest.record(), len(CONTENT)) is None
