@@ -99,6 +99,22 @@ class StorageDriver(Protocol):
         """Delete the file, or the directory with all below it."""
 
 
+@runtime_checkable
+class Redirecting(Protocol):
+    """The ability of a driver to let clients get files from somewhere else."""
+
+    def redirect_url(self, ctx: Context, path: str, method: str) -> str:
+        """Return the URL for GET or HEAD of the file, empty where there is none. The file need not exist."""
+
+
+@runtime_checkable
+class OrderedLister(Protocol):
+    """The ability of a driver to list a part of a directory, in order, at the cost of that part."""
+
+    def list_after(self, ctx: Context, path: str, after: str, limit: int) -> list[str]:
+        """Return the names of at most `limit` children after the name `after`, in byte order. Raises PathNotFound."""
+
+
 # ── descriptors remembered ────────────────────────────────────────────────────────────────────
 
 
@@ -165,6 +181,11 @@ class BlobWriter(Protocol):
         """Keep what was written for a later `resume`; idempotent."""
 
 
+class BlobRedirector(Protocol):
+    def url(self, ctx: Context, descriptor: Descriptor, method: str) -> str:
+        """Return where a client gets a blob itself by GET or HEAD, empty where it has to come through the registry."""
+
+
 class BlobIngester(Protocol):
     def create(self, ctx: Context) -> BlobWriter: ...
     def resume(self, ctx: Context, upload_id: str) -> BlobWriter:
@@ -182,7 +203,7 @@ class BlobDeleter(Protocol):
         """Remove the link. Raises Unsupported where deletion is off, BlobUnknown."""
 
 
-class BlobStore(BlobStatter, BlobProvider, BlobIngester, BlobDeleter, Protocol): ...
+class BlobStore(BlobStatter, BlobProvider, BlobRedirector, BlobIngester, BlobDeleter, Protocol): ...
 
 
 # ── manifests, tags, repositories ─────────────────────────────────────────────────────────────

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -25,20 +25,18 @@ def run(config: Configuration, *, workers: int) -> None:
     """Serve until SIGTERM or SIGINT. Raises ConfigurationError where `config` cannot be served."""
     try:
         from granian import Granian  # noqa: PLC0415 - an extra
-        from granian.constants import Interfaces  # noqa: PLC0415
+        from granian.constants import Interfaces, SSLProtocols  # noqa: PLC0415
         from granian.log import LogLevels  # noqa: PLC0415
     except ImportError:
         missing = "serve needs granian, which is not installed: pip install 'registry-wsgi[serve]'"
         raise ConfigurationError(missing) from None
     app.build(config)  # what cannot be built is said here, once, and not by every worker
-    host, port = config.http.interface, config.http.port
-    _check_free(host, port)
-    _greet(config, host, port)
+    place = _place(config)
+    _greet(config)
     tls = config.http.tls
     Granian(
         _TARGET,
-        address=host,
-        port=port,
+        **place,
         interface=Interfaces.WSGI,
         factory=True,
         workers=workers,
@@ -49,6 +47,9 @@ def run(config: Configuration, *, workers: int) -> None:
         log_level=LogLevels.error,
         ssl_cert=Path(tls.certificate) if tls else None,
         ssl_key=Path(tls.key) if tls else None,
+        ssl_protocol_min=SSLProtocols(tls.minimum) if tls else SSLProtocols.tls12,
+        ssl_ca=Path(tls.clientca) if tls and tls.clientca else None,
+        ssl_client_verify=bool(tls and tls.clientca),
     ).serve()
 
 
@@ -59,6 +60,25 @@ def worker() -> WSGIApplication:
     if config.storage.uploadpurging.enabled and not config.storage.readonly_enabled:
         maintenance.start(Context(), app.create_registry(config).driver, config.storage.uploadpurging)
     return application
+
+
+def _place(config: Configuration) -> dict[str, Any]:
+    """Return where to listen, in the server's words. Raises ConfigurationError where that cannot be."""
+    tls = config.http.tls
+    for key in ("certificate", "key", "clientca") if tls else ():
+        _check_readable(f"http.tls.{key.replace('clientca', 'clientcas')}", getattr(tls, key))
+    if config.http.net == "unix":
+        return {"uds": Path(config.http.addr)}
+    _check_free(config.http.interface, config.http.port)
+    return {"address": config.http.interface, "port": config.http.port}
+
+
+def _check_readable(key: str, path: str) -> None:
+    try:
+        if path:
+            Path(path).open("rb").close()
+    except OSError as error:
+        raise ConfigurationError(f"{key}: cannot read {path}: {error.strerror}") from None
 
 
 def _check_free(host: str, port: int) -> None:
@@ -72,14 +92,16 @@ def _check_free(host: str, port: int) -> None:
             raise ConfigurationError(f"http.addr: cannot listen on {host}:{port}: {error.strerror}") from None
 
 
-def _greet(config: Configuration, host: str, port: int) -> None:
-    scheme = "https" if config.http.tls else "http"
+def _greet(config: Configuration) -> None:
+    http = config.http
+    scheme = "https" if http.tls else "http"
+    where = f"{scheme}://{http.interface}:{http.port}{http.prefix or '/'}v2/" if http.net == "tcp" else http.addr
     root = config.storage.parameters.get("rootdirectory", "")
     stack = " → ".join([*(layer.name for layer in app.layers(config)), "core"])
-    click.echo(f"registry-wsgi listens on {scheme}://{host}:{port}/v2/", err=True)
+    click.echo(f"registry-wsgi listens on {where}", err=True)
     click.echo(f"  storage   {config.storage.driver} {root}".rstrip(), err=True)
     click.echo(f"  layers    {stack}", err=True)
-    if not _loopback(host):
+    if http.net == "tcp" and not _loopback(http.interface):
         click.echo("  warning   no access control, and not on loopback: whoever reaches it can push", err=True)
 
 

@@ -20,20 +20,22 @@ _YEAR = 365 * 24 * 3600
 def head(call: Call) -> Response:
     digest = Digest.parse(call.argument)
     descriptor = call.repository.blobs.stat(call.ctx, digest)
+    shortcut = _not_sent(call, digest, descriptor)
     call.note("pull", descriptor)
-    headers = _headers(digest)
-    if conditional.not_modified(call.request.headers, digest):
-        return answer(304, headers)
-    return answer(200, {**headers, "Content-Type": OCTET_STREAM, "Content-Length": str(descriptor.size)})
+    if shortcut is not None:
+        return shortcut
+    described = {"Content-Type": OCTET_STREAM, "Content-Length": str(descriptor.size)}
+    return answer(200, {**_headers(digest), **described})
 
 
 def get(call: Call) -> Response:
     digest = Digest.parse(call.argument)
-    if "If-None-Match" in call.request.headers or "If-Match" in call.request.headers:
+    if call.options.redirect or "If-None-Match" in call.request.headers or "If-Match" in call.request.headers:
         descriptor = call.repository.blobs.stat(call.ctx, digest)
-        if conditional.not_modified(call.request.headers, digest):
+        shortcut = _not_sent(call, digest, descriptor)
+        if shortcut is not None:
             call.note("pull", descriptor)
-            return answer(304, _headers(digest))
+            return shortcut
     descriptor, reader = call.repository.blobs.open(call.ctx, digest)
     try:
         response = _content(call, digest, descriptor, reader)
@@ -49,6 +51,21 @@ def delete(call: Call) -> Response:
     call.repository.blobs.delete(call.ctx, digest)
     call.note("delete", Descriptor(digest=digest, size=0))
     return answer(202, {})
+
+
+def _not_sent(call: Call, digest: Digest, descriptor: Descriptor) -> Response | None:
+    """Return the answer that sends no content: the client has it, or gets it elsewhere. None where it is to be sent."""
+    if conditional.not_modified(call.request.headers, digest):
+        return answer(304, _headers(digest))
+    return _redirected(call, descriptor)
+
+
+def _redirected(call: Call, descriptor: Descriptor) -> Response | None:
+    """Return a 307 to where the content is; None where it has to come through the registry, or redirects are off."""
+    if not call.options.redirect:
+        return None
+    url = call.repository.blobs.url(call.ctx, descriptor, call.request.method)
+    return answer(307, {"Location": url}) if url else None
 
 
 def _content(call: Call, digest: Digest, descriptor: Descriptor, reader: FileReader) -> Response:

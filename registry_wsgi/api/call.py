@@ -26,7 +26,8 @@ class Options:
 
     `host` is the absolute URL that Location headers begin with; without it they are relative, or have the
     request's own host if not `relative_urls`. `headers` are added to every response. The maxima bound
-    the pages of lists; `read_only` refuses whatever writes.
+    the pages of lists; `read_only` refuses whatever writes; `redirect` sends
+    clients to where the driver says that a blob is.
     """
 
     host: str = ""
@@ -35,6 +36,7 @@ class Options:
     catalog_max_entries: int = 1000
     tags_max: int = 1000
     read_only: bool = False
+    redirect: bool = False
 
 
 class Call:

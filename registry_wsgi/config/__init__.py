@@ -11,11 +11,34 @@ from typing import Any, Final
 
 from registry_wsgi.config import document, environment
 from registry_wsgi.config.checks import check
-from registry_wsgi.config.model import HTTP, TLS, Cache, Configuration, Layer, Log, Schema1, Storage, UploadPurging
+from registry_wsgi.config.model import (
+    HTTP,
+    TLS,
+    Cache,
+    Configuration,
+    Layer,
+    Log,
+    Schema1,
+    Storage,
+    UploadPurging,
+    Validation,
+)
 from registry_wsgi.config.schema import TREE
 from registry_wsgi.errors import ConfigurationError
 
-__all__ = ["HTTP", "TLS", "Cache", "Configuration", "Layer", "Log", "Schema1", "Storage", "UploadPurging", "load"]
+__all__ = [
+    "HTTP",
+    "TLS",
+    "Cache",
+    "Configuration",
+    "Layer",
+    "Log",
+    "Schema1",
+    "Storage",
+    "UploadPurging",
+    "Validation",
+    "load",
+]
 
 Source = str | os.PathLike[str] | Mapping[str, Any]
 
@@ -52,16 +75,17 @@ def load(source: Source | None = None, environ: Mapping[str, str] | None = None)
 
 def _configuration(checked: dict[str, Any], warnings: list[str]) -> Configuration:
     log = _log(checked["log"], checked["loglevel"], warnings)
-    storage = _storage(checked["storage"], checked["redis"], warnings)
+    storage = _storage(checked, warnings)
     maxentries = checked["catalog"]["maxentries"]
     return Configuration(
         version=checked["version"],
         log=log,
         storage=storage,
         http=_http(checked["http"]),
-        middleware=_layers(checked["middleware"]["http"]),
+        middleware=_layers(checked["middleware"]["http"], "middleware.http"),
         catalog_maxentries=maxentries if maxentries > 0 else 1000,
         tags_maxtags=checked["tags"]["maxtags"] or 1000,
+        validation=_validation(checked["validation"]),
         schema1=_schema1(checked["compatibility"]["schema1"], warnings),
         warnings=tuple(warnings),
     )
@@ -78,7 +102,8 @@ def _log(section: dict[str, Any], loglevel: str | None, warnings: list[str]) -> 
     )
 
 
-def _storage(section: dict[str, Any], redis: dict[str, Any], warnings: list[str]) -> Storage:
+def _storage(checked: dict[str, Any], warnings: list[str]) -> Storage:
+    section = checked["storage"]
     drivers = [name for name in section if name not in _RESERVED]
     if not drivers:
         raise ConfigurationError(
@@ -92,10 +117,12 @@ def _storage(section: dict[str, Any], redis: dict[str, Any], warnings: list[str]
     return Storage(
         driver=drivers[0],
         parameters=section[drivers[0]],
-        cache=_cache(section["cache"], _given(redis), warnings),
+        cache=_cache(section["cache"], _given(checked["redis"]), warnings),
         delete_enabled=section["delete"]["enabled"],
         readonly_enabled=section["maintenance"]["readonly"]["enabled"],
         uploadpurging=UploadPurging(**section["maintenance"]["uploadpurging"]),
+        redirect_disable=section["redirect"]["disable"],
+        middleware=_layers(checked["middleware"]["storage"], "middleware.storage"),
     )
 
 
@@ -138,26 +165,49 @@ def _schema1(section: dict[str, Any], warnings: list[str]) -> Schema1:
     return Schema1(section["enabled"], section["signingkeyfile"])
 
 
-def _layers(section: list[dict[str, Any]]) -> tuple[Layer, ...]:
+def _validation(section: dict[str, Any]) -> Validation:
+    urls, indexes = section["manifests"]["urls"], section["manifests"]["indexes"]
+    return Validation(
+        disabled=section["disabled"] or not section["enabled"],
+        allow_urls=tuple(urls["allow"]),
+        deny_urls=tuple(urls["deny"]),
+        platforms=indexes["platforms"],
+        platform_list=tuple((each["architecture"], each["os"]) for each in indexes["platformlist"]),
+    )
+
+
+def _layers(section: list[dict[str, Any]], key: str) -> tuple[Layer, ...]:
     return tuple(
-        Layer(layer["name"], layer["options"], key=f"middleware.http[{number}]")
+        Layer(layer["name"], layer["options"], key=f"{key}[{number}]")
         for number, layer in enumerate(section)
         if not layer["disabled"]
     )
 
 
 def _http(section: dict[str, Any]) -> HTTP:
-    certificate, key = section["tls"]["certificate"], section["tls"]["key"]
-    if bool(certificate) != bool(key):
-        missing = "key" if certificate else "certificate"
-        raise ConfigurationError(f"http.tls.{missing}: required, but not given; allowed: the path of a PEM file")
+    if section["addr"].startswith("/") != (section["net"] == "unix"):
+        allowed = "the path of a socket" if section["net"] == "unix" else "a host and port such as 127.0.0.1:5000"
+        raise ConfigurationError(f"http.addr: must be {allowed} where http.net is {section['net']}")
     return HTTP(
+        net=section["net"],
         addr=section["addr"],
         prefix=section["prefix"],
         host=section["host"],
         relativeurls=section["relativeurls"],
         headers=section["headers"],
         draintimeout=section["draintimeout"],
-        tls=TLS(certificate, key) if certificate else None,
+        tls=_tls(section["tls"]),
         trust_proxy_headers=section["trustproxyheaders"],
     )
+
+
+def _tls(section: dict[str, Any]) -> TLS | None:
+    certificate, key, authorities = section["certificate"], section["key"], section["clientcas"]
+    if bool(certificate) != bool(key):
+        missing = "key" if certificate else "certificate"
+        raise ConfigurationError(f"http.tls.{missing}: required, but not given; allowed: the path of a PEM file")
+    if authorities and not certificate:
+        raise ConfigurationError("http.tls.clientcas: needs http.tls.certificate and http.tls.key")
+    if len(authorities) > 1:
+        raise ConfigurationError("http.tls.clientcas: only one file is allowed; put all certificates into it")
+    return TLS(certificate, key, "".join(authorities), section["minimumtls"]) if certificate else None

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from registry_wsgi.config.durations import parse_duration
 
 _ADDRESS = re.compile(r"(?:\[(?P<ipv6>[^\]\s]+)\]|[\w.-]*):(?P<port>\d{1,5})", re.ASCII)
+_SOCKET = re.compile(r"/[^\x00\r\n]+")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2, token
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 §5.5; no line break can get into a response
 _PREFIX = re.compile(r"/(?:[\w.~-]+/)*", re.ASCII)
@@ -93,6 +94,8 @@ def _version(value: object) -> str:
 
 
 def _address(value: object) -> str:
+    if _SOCKET.fullmatch(_text(value)):
+        return _text(value)
     match = _ADDRESS.fullmatch(_text(value))
     if not match or int(match["port"]) > 65535:
         raise ValueError("not an address")
@@ -166,7 +169,11 @@ SECRET = Kind("text, in quotes if it looks like a number", _text, unset=(None, "
 # A name that is present and empty says "none": it is not the same as an absent one.
 NAME = Kind("a name in text, or empty for none", _name, unset=())
 VERSION = Kind("0.1", _version)
-ADDRESS = Kind("an address such as 127.0.0.1:5000, [::1]:5000, or :5000 for all interfaces", _address, unset=(None, ""))
+ADDRESS = Kind(
+    "an address such as 127.0.0.1:5000, [::1]:5000, :5000 for all interfaces, or the path of a socket",
+    _address,
+    unset=(None, ""),
+)
 PREFIX = Kind("a path that begins and ends with a slash, such as /registry/", _prefix, unset=(None, ""))
 URL = Kind("an absolute URL such as https://registry.example.com", _url, unset=(None, ""))
 MAPPING = Kind("a mapping with keys in text", _mapping, open=True)

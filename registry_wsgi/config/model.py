@@ -39,6 +39,15 @@ class UploadPurging:
 
 
 @dataclass(frozen=True, slots=True)
+class Layer:
+    """A WSGI layer or storage middleware by its plugin's name, its factory's parameters, and the key it stands at."""
+
+    name: str
+    options: Mapping[str, object]
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Storage:
     """The storage driver by its plugin's name, its factory's parameters, and what is done over it."""
 
@@ -48,20 +57,28 @@ class Storage:
     delete_enabled: bool
     readonly_enabled: bool
     uploadpurging: UploadPurging
+    redirect_disable: bool
+    middleware: tuple[Layer, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class TLS:
-    """Paths of PEM files."""
+    """Paths of PEM files. With `clientca` clients must have a certificate of it."""
 
     certificate: str
     key: str
+    clientca: str
+    minimum: str
 
 
 @dataclass(frozen=True, slots=True)
 class HTTP:
-    """`prefix` is empty or begins and ends with a slash; `host` is empty or an absolute URL; times are seconds."""
+    """`addr` is a host and port or, if `net` is unix, the path of a socket. Times are seconds.
 
+    `prefix` is empty or begins and ends with a slash; `host` is empty or an absolute URL.
+    """
+
+    net: str
     addr: str
     prefix: str
     host: str
@@ -82,12 +99,17 @@ class HTTP:
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
-    """A WSGI layer by its plugin's name, its factory's parameters, and the key that it stands at."""
+class Validation:
+    """Patterns of URLs that foreign layers may have, and the children that indexes must: all, none or list.
 
-    name: str
-    options: Mapping[str, object]
-    key: str
+    `platform_list` are pairs of architecture and operating system.
+    """
+
+    disabled: bool
+    allow_urls: tuple[str, ...]
+    deny_urls: tuple[str, ...]
+    platforms: str
+    platform_list: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,4 +132,5 @@ class Configuration:
     catalog_maxentries: int
     tags_maxtags: int
     schema1: Schema1
+    validation: Validation
     warnings: tuple[str, ...]

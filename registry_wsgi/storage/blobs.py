@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from registry_wsgi.descriptor import Descriptor, Digest
+from registry_wsgi.drivers.abilities import redirect_url
 from registry_wsgi.errors import BlobUnknown, ManifestTooLarge, PathNotFound
 from registry_wsgi.storage import paths
 
@@ -42,6 +43,10 @@ class GlobalBlobStore:
             return self._driver.reader(ctx, paths.blob_data(digest))
         except PathNotFound:
             raise BlobUnknown(digest) from None
+
+    def url(self, ctx: Context, digest: Digest, method: str) -> str:
+        """Return where a client gets the content itself, empty where it has to come through the registry."""
+        return redirect_url(self._driver, ctx, paths.blob_data(digest), method)
 
     def get(self, ctx: Context, digest: Digest) -> bytes:
         """Return the content of a small blob; raise BlobUnknown, or ManifestTooLarge above `SMALL` bytes."""

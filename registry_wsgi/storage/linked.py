@@ -141,6 +141,9 @@ class LinkedBlobStore:
         descriptor = self._access.stat(ctx, digest)
         return descriptor, self._blobs.open(ctx, descriptor.digest)
 
+    def url(self, ctx: Context, descriptor: Descriptor, method: str) -> str:
+        return self._blobs.url(ctx, descriptor.digest, method)
+
     def put(self, ctx: Context, media_type: str, content: bytes, alias: Digest | None = None) -> Descriptor:
         """Store and link small content under its canonical digest, and under `alias` if that is another."""
         stored = self._blobs.put(ctx, content)

@@ -300,10 +300,8 @@ def test_a_file_with_nearly_every_key(file: Path) -> None:
     assert (config.catalog_maxentries, config.tags_maxtags) == (50, 60)
     assert sorted(config.warnings) == sorted(
         unsupported(
-            "storage.redirect",
             "storage.tag",
             "middleware.registry[0]",
-            "middleware.storage[0]",
             "health.file[0]",
             "health.http[0]",
             "health.tcp[0]",

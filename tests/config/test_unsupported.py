@@ -25,9 +25,7 @@ def with_section(path: str, value: object) -> dict[str, Any]:
 def test_an_unsupported_key_that_asks_for_something_is_one_warning_that_names_it(path: str) -> None:
     parts = [key.path.removeprefix(path + ".") for key in KEYS if key.path.startswith(path + ".")]
     value: object = {parts[0]: "something", parts[-1].split(".")[0].removesuffix("[]"): ["x"]} if parts else "something"
-    if path == "validation.manifests.indexes":
-        value = {"platforms": "list", "platformlist": [{"os": "linux"}]}
-    elif parts and "." in parts[-1]:
+    if parts and "." in parts[-1]:
         value = {parts[0]: "something"}
     config = load(with_section(path, value))
     assert config.warnings == (f"{path.replace('[]', '[0]')} is not supported yet and has no effect",)
@@ -76,14 +74,12 @@ def test_what_asks_for_what_is_done_anyway_is_no_warning(path: str, value: objec
     ("path", "value", "warned"),
     [
         ("log.hooks[]", {"type": "mail", "disabled": False}, "log.hooks[0]"),
-        ("storage.redirect", {"disable": False}, "storage.redirect"),
         ("http.http2", {"disabled": True}, "http.http2"),
         ("http.debug.addr", ":5001", "http.debug"),
         ("redis.pool.maxidle", 16, "redis.pool.maxidle"),
         ("health.storagedriver", {"interval": "10s"}, "health.storagedriver"),
         ("health.file[]", {"file": "/down"}, "health.file[0]"),
         ("proxy.exec.command", "helper", "proxy.exec"),
-        ("validation.disabled", True, "validation.disabled"),
     ],
 )
 def test_the_warning_names_the_key_as_the_file_has_it(path: str, value: object, warned: str) -> None:
@@ -101,12 +97,9 @@ def test_the_warning_names_the_key_as_the_file_has_it(path: str, value: object, 
         ("auth", False, "auth: access control is not available yet"),
         ("auth", ["token"], "auth: access control is not available yet"),
         ("proxy.remoteurl", "https://registry-1.docker.io", "proxy.remoteurl: serving another registry's content is"),
-        ("http.tls.clientcas", ["/ca.pem"], "http.tls.clientcas: asking clients for certificates is not available"),
         ("http.tls.clientauth", "verify-client-cert-if-given", "http.tls.clientauth: asking clients for certificates"),
-        ("http.tls.minimumtls", "tls1.3", "http.tls.minimumtls: a minimum other than tls1.2 is not available yet"),
         ("http.tls.ciphersuites", ["TLS_X"], "http.tls.ciphersuites: a choice of cipher suites is not available yet"),
         ("http.tls.letsencrypt.email", "a@b.example", "http.tls.letsencrypt: fetching certificates from Let's Encrypt"),
-        ("validation.manifests.urls.allow", ["^https://"], "validation.manifests.urls: checking the URLs in manifests"),
         ("redis.mastername", "mymaster", "redis.mastername: Sentinel is not available yet"),
         ("policy.repository.classes", ["image"], "policy: limiting the classes of repositories is not available yet"),
     ],
