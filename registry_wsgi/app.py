@@ -17,6 +17,7 @@ from registry_wsgi.errors import ConfigurationError, RouteUnknown
 from registry_wsgi.middleware.compose import Layer, compose
 from registry_wsgi.middleware.tracing import TracingLayer
 from registry_wsgi.storage.registry import Registry
+from registry_wsgi.storage.validation import ManifestValidation, Platform, URLRules
 
 if TYPE_CHECKING:
     import os
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-    from registry_wsgi.config import Configuration, Schema1
+    from registry_wsgi.config import Configuration, Schema1, Validation
     from registry_wsgi.interfaces import BlobDescriptorCacheProvider, ManifestSigner, StorageDriver, WSGIApplication
 
     Source: TypeAlias = Configuration | Mapping[str, object] | str | os.PathLike[str] | None
@@ -77,6 +78,7 @@ def build(config: Configuration) -> WSGIApplication:
         catalog_max_entries=config.catalog_maxentries,
         tags_max=config.tags_maxtags,
         read_only=config.storage.readonly_enabled,
+        redirect=not config.storage.redirect_disable,
     )
     app = compose(create_core(registry, options), layers(config))
     if config.http.prefix.strip("/"):
@@ -91,6 +93,7 @@ def create_registry(config: Configuration) -> Registry:
     return Registry(
         _driver(config),
         cache=_cache(config),
+        validation=_validation(config.validation),
         delete_enabled=config.storage.delete_enabled,
         signer=_signer(config.schema1),
     )
@@ -99,18 +102,33 @@ def create_registry(config: Configuration) -> Registry:
 def layers(config: Configuration) -> list[Layer]:
     """Return the layers from the outside in: ours, and after those of the same stage the configured ones."""
     stack = [Layer("tracing", TracingLayer, {"fields": config.log.fields})]
-    for number, extra in enumerate(config.middleware):
-        key = f"middleware.http[{number}]"
-        stack.append(Layer(extra.name, plugins.load("registry_wsgi.middleware", extra.name, key=key), extra.options))
+    for extra in config.middleware:
+        factory = plugins.load(plugins.MIDDLEWARE, extra.name, key=extra.key)
+        plugins.check(factory, extra.options, key=f"{extra.key}.options", arguments=1)
+        stack.append(Layer(extra.name, factory, extra.options))
     return sorted(stack, key=lambda layer: layer.stage)
 
 
 def _driver(config: Configuration) -> StorageDriver:
     name = config.storage.driver
     driver: StorageDriver = plugins.build(
-        "registry_wsgi.storage_drivers", name, config.storage.parameters, key=f"storage.{name}"
+        plugins.STORAGE_DRIVERS, name, config.storage.parameters, key=f"storage.{name}"
     )
-    return TracedDriver(driver) if config.log.level == "debug" else driver
+    if config.log.level == "debug":
+        driver = TracedDriver(driver)
+    for middleware in config.storage.middleware:
+        driver = plugins.build(
+            plugins.STORAGE_MIDDLEWARE, middleware.name, middleware.options, key=middleware.key, arguments=[driver]
+        )
+    return driver
+
+
+def _validation(config: Validation) -> ManifestValidation:
+    return ManifestValidation(
+        urls=None if config.disabled else URLRules(config.allow_urls, config.deny_urls),
+        platforms=config.platforms,  # type: ignore[arg-type]  # the loader takes no other
+        listed=[Platform(*each) for each in config.platform_list],
+    )
 
 
 def _cache(config: Configuration) -> BlobDescriptorCacheProvider | None:
@@ -118,7 +136,7 @@ def _cache(config: Configuration) -> BlobDescriptorCacheProvider | None:
     if cache is None:
         return None
     built: BlobDescriptorCacheProvider = plugins.build(
-        "registry_wsgi.cache_providers",
+        plugins.CACHE_PROVIDERS,
         cache.provider,
         cache.parameters,
         key="storage.cache.blobdescriptor",

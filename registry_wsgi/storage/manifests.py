@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from registry_wsgi.storage.referrers import ReferrerStore
     from registry_wsgi.storage.schema1 import Schema1Manifests
     from registry_wsgi.storage.tags import TagStore
+    from registry_wsgi.storage.validation import ManifestValidation
 
 
 class ManifestStore:
@@ -42,6 +43,7 @@ class ManifestStore:
         referrers: ReferrerStore,
         schema1: Schema1Manifests,
         *,
+        validation: ManifestValidation,
         delete_enabled: bool,
     ) -> None:
         self._revisions = revisions
@@ -49,6 +51,7 @@ class ManifestStore:
         self._tags = tags
         self._referrers = referrers
         self._schema1 = schema1
+        self._validation = validation
         self._delete_enabled = delete_enabled
 
     def get(self, ctx: Context, digest: Digest) -> tuple[Descriptor, Manifest]:
@@ -111,12 +114,15 @@ class ManifestStore:
             raise DigestInvalid(f"the manifest's digest is {actual}, and not {claimed} as was claimed")
 
     def _verify_references(self, ctx: Context, manifest: Manifest) -> None:
-        """Raise RegistryErrors with one error for each reference that the repository does not have."""
-        known = self.exists if manifest.media_type in mediatypes.INDEXES else self._layers.linked
+        """Raise RegistryErrors with one error for each reference that the repository must have and does not."""
+        if manifest.media_type in mediatypes.INDEXES:
+            required, known = self._validation.requires_manifest, self.exists
+        else:
+            required, known = self._validation.requires_blob, self._layers.linked
         missing = dict.fromkeys(
             reference.digest
             for reference in manifest.references
-            if reference.media_type not in mediatypes.FOREIGN_LAYERS and not known(ctx, reference.digest)
+            if required(reference) and not known(ctx, reference.digest)
         )
         if missing:
             raise RegistryErrors(ManifestBlobUnknown(str(digest)) for digest in missing)

@@ -20,6 +20,7 @@ from registry_wsgi.storage.schema1 import Schema1Manifests
 from registry_wsgi.storage.signatures import SignatureStore
 from registry_wsgi.storage.tags import TagStore
 from registry_wsgi.storage.uploads import Uploads
+from registry_wsgi.storage.validation import ManifestValidation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,7 +42,8 @@ _FETCHERS = 8
 class Registry:
     """A Namespace: all repositories in one storage driver.
 
-    `cache` remembers descriptors; without one every look-up asks the driver. `delete_enabled`
+    `cache` remembers descriptors; without one every look-up asks the driver. `validation` says what manifests must
+    be beyond their format. `delete_enabled`
     allows blobs, manifests and tags to be deleted. A `signer` allows manifests of schema 1 to be pushed.
     """
 
@@ -50,11 +52,13 @@ class Registry:
         driver: StorageDriver,
         *,
         cache: BlobDescriptorCacheProvider | None = None,
+        validation: ManifestValidation | None = None,
         delete_enabled: bool = False,
         signer: ManifestSigner | None = None,
     ) -> None:
         self.driver = driver
         self.cache = cache
+        self.validation = validation or ManifestValidation()
         self.delete_enabled = delete_enabled
         self.signer = signer
         self.blobs = GlobalBlobStore(driver)
@@ -109,6 +113,7 @@ class Repository:
             self.tags,
             self._referrers,
             Schema1Manifests(self.name, self.blobs, self.signatures, self._registry.signer),
+            validation=self._registry.validation,
             delete_enabled=self._registry.delete_enabled,
         )
 
