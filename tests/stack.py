@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from registry_wsgi.context import Context
-    from registry_wsgi.interfaces import BlobDescriptorCacheProvider, StorageDriver
+    from registry_wsgi.interfaces import BlobDescriptorCacheProvider, ManifestSigner, StorageDriver
 
 _CALLS = ("get_content", "put_content", "reader", "writer", "stat", "list", "move", "delete")
 
@@ -55,8 +55,9 @@ def stack_over(
     cache: BlobDescriptorCacheProvider | None = None,
     delete_enabled: bool = True,
     options: Options | None = None,
+    signer: ManifestSigner | None = None,
 ) -> TestApp:
-    registry = Registry(driver, cache=cache, delete_enabled=delete_enabled)
+    registry = Registry(driver, cache=cache, delete_enabled=delete_enabled, signer=signer)
     return TestApp(compose(create_core(registry, options), [Layer("tracing", TracingLayer)]))
 
 
