@@ -72,8 +72,35 @@ def _gunicorn(config: Path, port: int) -> list[str]:
     ]
 
 
+def _gthread(config: Path, port: int) -> list[str]:
+    return [*_gunicorn(config, port), "--worker-class", "gthread", "--threads", "8"]
+
+
 def _waitress(config: Path, port: int) -> list[str]:
     return [sys.executable, "-m", "waitress", f"--listen=127.0.0.1:{port}", "--call", "registry_wsgi:create_app"]
+
+
+# These two have no command for an application that a function makes.
+_CHEROOT = """
+import sys
+from cheroot.wsgi import Server
+from registry_wsgi import create_app
+Server(("127.0.0.1", int(sys.argv[1])), create_app(), numthreads=8).safe_start()
+"""
+_WSGIREF = """
+import sys
+from wsgiref.simple_server import make_server
+from registry_wsgi import create_app
+make_server("127.0.0.1", int(sys.argv[1]), create_app()).serve_forever()
+"""
+
+
+def _cheroot(config: Path, port: int) -> list[str]:
+    return [sys.executable, "-c", _CHEROOT, str(port)]
+
+
+def _wsgiref(config: Path, port: int) -> list[str]:
+    return [sys.executable, "-c", _WSGIREF, str(port)]
 
 
 def _docker_registry(config: Path, port: int) -> list[str]:
@@ -83,7 +110,10 @@ def _docker_registry(config: Path, port: int) -> list[str]:
 KINDS: dict[str, Callable[[Path, int], list[str]]] = {
     "granian": _granian,
     "gunicorn": _gunicorn,
+    "gthread": _gthread,
     "waitress": _waitress,
+    "cheroot": _cheroot,
+    "wsgiref": _wsgiref,
     "docker-registry": _docker_registry,
 }
 
