@@ -53,7 +53,7 @@ def signer(directory: Path, kind: str = "P-256", number: int = 0) -> LibtrustSig
     return LibtrustSigner(path)
 
 
-def payload(name: str, layers: Iterable[str], tag: str = "v1", **members: object) -> bytes:
+def payload(name: object, layers: Iterable[str], tag: str = "v1", **members: object) -> bytes:
     """Return an unsigned manifest as Go's registries write it, the newest layer first."""
     digests = list(layers)
     document = {
