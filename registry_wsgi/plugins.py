@@ -38,6 +38,7 @@ _WORDS: Final[dict[Any, str]] = {
     os.PathLike: "a path",
     type(None): "nothing",
 }
+_NAMES: Final[dict[str, Any]] = {"str": str, "bool": bool, "int": int, "float": float, "None": type(None)}
 
 
 def names(group: str) -> list[str]:
@@ -122,17 +123,24 @@ def check(factory: Factory, parameters: Mapping[str, object], *, key: str, argum
 def _signature(factory: Factory) -> inspect.Signature:
     try:
         return inspect.signature(factory, eval_str=True)
-    except NameError:  # an annotation imported under TYPE_CHECKING: the names of the keys can be checked still
+    except NameError:  # an annotation imported under TYPE_CHECKING: now all of them are text
         return inspect.signature(factory)
 
 
 def _check_type(key: str, value: object, annotation: object) -> None:
-    union = isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union
-    allowed = [typing.get_origin(kind) or kind for kind in (typing.get_args(annotation) if union else [annotation])]
+    allowed = _kinds(annotation)
     if not all(kind in _WORDS for kind in allowed) or any(_fits(value, kind) for kind in allowed):
         return
     found = f"{value!r:.60}" if isinstance(value, (str, bool, int, float)) else f"a {type(value).__name__}"
     raise ConfigurationError(f"{key}: must be {' or '.join(_WORDS[kind] for kind in allowed)}, not {found}")
+
+
+def _kinds(annotation: object) -> list[Any]:
+    """Return the types that an annotation allows; one in text allows those that it names."""
+    if isinstance(annotation, str):
+        return [_NAMES.get(name.strip(), name) for name in annotation.split("|")]
+    union = isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union
+    return [typing.get_origin(kind) or kind for kind in (typing.get_args(annotation) if union else [annotation])]
 
 
 def _fits(value: object, kind: Any) -> bool:

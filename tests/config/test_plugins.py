@@ -124,7 +124,7 @@ def anything(**options: object) -> object:
     return options
 
 
-def unresolved(*, amount: Decimal, name: str = "") -> object:
+def unresolved(*, amount: Decimal, name: str | None = "") -> object:
     return amount, name
 
 
@@ -156,8 +156,13 @@ def test_a_section_that_fits_passes() -> None:
     plugins.check(anything, {"whatever": 1}, key="k")
 
 
-def test_an_annotation_that_cannot_be_resolved_leaves_the_check_of_names() -> None:
+def test_an_annotation_that_cannot_be_resolved_leaves_the_other_checks() -> None:
     plugins.check(unresolved, {"amount": "five"}, key="k")
+    plugins.check(unresolved, {"amount": "five", "name": None}, key="k")
+    assert (
+        message(plugins.check, unresolved, {"amount": 1, "name": 5}, key="k")
+        == "k.name: must be text or nothing, not 5"
+    )
     assert message(plugins.check, unresolved, {}, key="k").startswith("k.amount: required")
     assert message(plugins.check, unresolved, {"amount": 1, "nam": ""}, key="k").startswith("k.nam: unknown key")
 
