@@ -7,7 +7,7 @@ from functools import cached_property, partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from registry_wsgi.descriptor import Digest
+from registry_wsgi.descriptor import CANONICAL_ALGORITHM, Digest
 from registry_wsgi.errors import BlobUnknown
 from registry_wsgi.reference import check_name
 from registry_wsgi.storage import catalog, paths
@@ -79,7 +79,9 @@ class Registry:
         saves an upload may not cost more than one.
         """
         try:
-            self.blobs.stat(ctx, digest)
+            # Only a canonical digest names content by itself; others are known to the links of repositories.
+            if digest.algorithm == CANONICAL_ALGORITHM:
+                self.blobs.stat(ctx, digest)
         except BlobUnknown:
             return None
         for name in islice(self.repositories(ctx), _HOLDERS_TRIED):

@@ -113,6 +113,18 @@ def test_end_11_a_blob_is_mounted_by_another_algorithm(repo: Repo, other: Repo, 
     assert repo.blob(digest).body == content
 
 
+@endpoint("end-11", "MAY")
+def test_end_11_a_blob_is_mounted_by_another_algorithm_without_saying_from_where(
+    repo: Repo, other: Repo, algorithm: str
+) -> None:
+    content = random_blob()
+    digest = other.push_blob(content, algorithm)
+    answer = repo.request("POST", f"blobs/uploads/?mount={digest}", b"")
+    repo.target.optional(answer.status != 202, "mounting without `from`")
+    assert answer.status == 201
+    assert repo.blob(digest).body == content
+
+
 @endpoint("end-10", "MUST")
 def test_end_10_a_blob_is_deleted_by_another_algorithm(repo: Repo, algorithm: str) -> None:
     digest = repo.push_blob(random_blob(), algorithm)
