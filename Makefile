@@ -37,9 +37,12 @@ clean: ## remove what these commands made, ./data apart
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	rm -rf ./*.egg-info plugins/*/*.egg-info plugins/*/build
 
+# An environment whose Python was removed from the machine is none, and its stamps with it.
+$(shell test -x $(BIN)/python || rm -rf $(VENV))
+
 # A half-made environment would be taken for a whole one the next time.
 $(BIN)/python:
-	$(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); exit 1; }
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/serve.stamp: $(METADATA) | $(BIN)/python
 	@echo "Installing into $(VENV); the first time this takes a moment."
