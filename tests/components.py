@@ -42,7 +42,7 @@ def require(program: str, package: str = "") -> str:
 def require_user_namespaces() -> None:
     """Ask for what podman and buildah need to unpack images where they are not run by root."""
     if not _may_unpack():
-        _unavailable("podman and buildah need root here, or a kernel that gives everyone user namespaces")
+        unavailable("podman and buildah need root here, or a kernel that gives everyone user namespaces")
 
 
 @functools.cache
@@ -55,7 +55,7 @@ def _look_up(program: str, package: str) -> tuple[str | None, str]:
     """Return the program's path, after an installation if need be, or what stood in the way; once a session."""
     path, problem = _find(program), ""
     if path is None and _may_install():
-        with _alone():
+        with alone():
             # Another test process may have installed it while this one waited.
             if _find(program) is None:
                 problem = _install(package)
@@ -77,7 +77,7 @@ def _lock_path() -> Path:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
     """Hold the lock that test processes of one machine share: apt refuses a second one at a time."""
     descriptor = os.open(_lock_path(), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
@@ -92,16 +92,18 @@ def _install(package: str) -> str:
     updated = _lock_path().with_suffix(".updated")
     fresh = updated.exists() and time.time() - updated.stat().st_mtime < UPDATE_EVERY
     # A failed update is not the end: the lists that are there may do.
-    if not fresh and not _apt("update", "-qq"):
+    if not fresh and not run_apt("update", "-qq"):
         updated.touch()
-    return _apt("install", "-y", "-qq", "--no-install-recommends", package)
+    return run_apt("install", "-y", "-qq", "--no-install-recommends", package)
 
 
-def _apt(*arguments: str) -> str:
+def run_apt(*arguments: str, directory: Path | None = None) -> str:
+    """Run apt-get, in `directory` if one is given, and return what it said where it failed."""
     command = ["apt-get", "-o", "DPkg::Lock::Timeout=120", *arguments]
     try:
         run = subprocess.run(
             command,
+            cwd=directory,
             env=os.environ | APT_ENVIRONMENT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -120,10 +122,11 @@ def _apt(*arguments: str) -> str:
 
 def _missing(program: str, package: str, problem: str) -> NoReturn:
     message = f"{program} is missing; install it with: apt-get install {package}"
-    _unavailable(f"{message} ({problem})" if problem else message)
+    unavailable(f"{message} ({problem})" if problem else message)
 
 
-def _unavailable(message: str) -> NoReturn:
+def unavailable(message: str) -> NoReturn:
+    """Fail in CI and skip elsewhere: a component cannot be had."""
     if os.environ.get("CI") == "true":
         pytest.fail(message, pytrace=False)
     pytest.skip(message)

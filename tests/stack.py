@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from webtest import TestApp
 
 from registry_wsgi import mediatypes
-from registry_wsgi.api.call import Options
 from registry_wsgi.api.core import create_core
 from registry_wsgi.descriptor import Digest
 from registry_wsgi.middleware.compose import Layer, compose
@@ -18,6 +17,7 @@ from registry_wsgi.storage.registry import Registry
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from registry_wsgi.api.call import Options
     from registry_wsgi.context import Context
     from registry_wsgi.interfaces import BlobDescriptorCacheProvider, ManifestSigner, StorageDriver
 
