@@ -10,6 +10,7 @@ from webtest import TestApp
 from registry_wsgi import mediatypes
 from registry_wsgi.api.core import create_core
 from registry_wsgi.descriptor import Digest
+from registry_wsgi.drivers import abilities
 from registry_wsgi.middleware.compose import Layer, compose
 from registry_wsgi.middleware.tracing import TracingLayer
 from registry_wsgi.storage.registry import Registry
@@ -25,11 +26,12 @@ _CALLS = ("get_content", "put_content", "reader", "writer", "stat", "list", "mov
 
 
 class CountingDriver:
-    """A driver that notes every call: its name and the last two words of its path."""
+    """A driver that notes every call, its name and the last word of its path, and counts the names it lists."""
 
     def __init__(self, driver: StorageDriver) -> None:
         self.name = driver.name
         self.calls: list[str] = []
+        self.listed = 0
         self._driver = driver
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -42,6 +44,12 @@ class CountingDriver:
             return method(ctx, path, *arguments, **options)
 
         return counted
+
+    def list_after(self, ctx: Context, path: str, after: str, limit: int) -> list[str]:
+        self.calls.append(f"list_after {path.rpartition('/')[2]}")
+        names = abilities.list_after(self._driver, ctx, path, after, limit)
+        self.listed += len(names)
+        return names
 
     def taken(self) -> list[str]:
         """Return the calls since this was last asked."""
