@@ -1,7 +1,7 @@
 """Programs that only Debian's unstable suite has, unpacked beside the machine's own and never installed.
 
 `require("cosign")` returns the path of a program. The suite is read with package lists of its own: the machine's
-sources and packages stay as they are. Programs written in Go need nothing but themselves. It takes ten seconds the first time.
+sources and packages stay as they are. Programs written in Go need nothing but themselves. It takes ten seconds, once.
 """
 
 from __future__ import annotations

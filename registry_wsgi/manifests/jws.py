@@ -65,7 +65,7 @@ def unsign(signed: bytes, document: dict[str, Any]) -> tuple[bytes, tuple[bytes,
     try:
         signatures = tuple(_compact(signature) for signature in found)
         first, *others = {_split(signature) for signature in signatures}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ManifestInvalid(f"a signature of the manifest cannot be read: {error}") from None
     if others:
         raise ManifestInvalid("the signatures of the manifest disagree on what they sign")
@@ -80,7 +80,7 @@ def assemble(payload: bytes, signatures: Iterable[bytes]) -> bytes:
     Signatures that cut the payload elsewhere than the first one cannot stand beside it and are left out.
     Raises ValueError where there are none, or one is damaged or of another payload.
     """
-    kept: dict[bytes, Split] = {signature: _split(signature) for signature in signatures}
+    kept = {compact: _split(compact) for compact in (_compact(load(signature)) for signature in signatures)}
     if not kept:
         raise ValueError("no signatures")
     for split in kept.values():

@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
-from cryptography.x509 import load_der_x509_certificate
+from cryptography.x509 import InvalidVersion, load_der_x509_certificate
 
 from registry_wsgi.manifests.jws import decode, encode
 
@@ -52,6 +52,8 @@ _RSA: dict[str, hashes.HashAlgorithm] = {
     "RS384": hashes.SHA384(),
     "RS512": hashes.SHA512(),
 }
+_LONGEST = 1400
+"""Letters of the longest number of the keys above: so many are looked at, and no more."""
 _RSA_BITS = range(1024, 8193)
 """What is shorter is broken, what is longer takes seconds to verify."""
 
@@ -82,10 +84,7 @@ def from_header(header: dict[str, Any]) -> PublicKey:
     if header.get("x5c"):
         if not isinstance(header["x5c"], list) or not isinstance(header["x5c"][0], str):
             raise ValueError("x5c is no list of certificates")
-        key = load_der_x509_certificate(base64.b64decode(header["x5c"][0], validate=True)).public_key()
-        if not isinstance(key, (ec.EllipticCurvePublicKey, rsa.RSAPublicKey)):
-            raise ValueError("the certificate's key is neither an EC nor an RSA key")
-        return _check(key)
+        return _certified(base64.b64decode(header["x5c"][0], validate=True))
     if not isinstance(header.get("jwk"), dict):
         raise ValueError("it names no key")
     return _check(_public_from_jwk(header["jwk"]))
@@ -140,6 +139,16 @@ def to_jwk(key: PublicKey) -> dict[str, str]:
     return {"crv": curve.name, "kid": fingerprint(key), "kty": "EC", "x": x, "y": y}
 
 
+def _certified(certificate: bytes) -> PublicKey:
+    try:
+        key = load_der_x509_certificate(certificate).public_key()
+    except (InvalidVersion, UnsupportedAlgorithm) as error:
+        raise ValueError(str(error)) from None
+    if not isinstance(key, (ec.EllipticCurvePublicKey, rsa.RSAPublicKey)):
+        raise ValueError("the certificate's key is neither an EC nor an RSA key")
+    return _check(key)
+
+
 def _public_from_jwk(jwk: dict[str, Any]) -> PublicKey:
     key: PublicKey
     if jwk.get("kty") == "EC":
@@ -188,6 +197,8 @@ def _check(key: PublicKey) -> PublicKey:
 
 
 def _integer(jwk: dict[str, Any], member: str) -> int:
+    if len(str(jwk.get(member))) > _LONGEST:
+        raise ValueError(f"{member} is longer than that of any key that may sign")
     return int.from_bytes(decode(jwk.get(member)))
 
 

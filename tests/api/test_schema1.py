@@ -125,8 +125,18 @@ def test_a_manifest_whose_signatures_are_gone_is_signed_anew_where_there_is_a_ke
 
 def test_a_damaged_signature_is_said_and_not_served(client: InProcess, driver: InMemoryDriver) -> None:
     put(client, sign(PAYLOAD, SIGNER))
-    driver.put_content(CTX, paths.blob_data(Digest.of(SIGNER.sign(PAYLOAD))), b"{}")
-    assert error(client.manifest(NAME, "v1"))[:2] == (500, "UNKNOWN")
+    other = SIGNER.sign(payload(NAME, LAYERS[1:]))
+    for damaged in (
+        b"",
+        b"{}",
+        b'{"header":{},"signature":"","protected":"e30"}',
+        other,
+        json.dumps(PAYLOAD.decode()).encode(),
+    ):
+        driver.put_content(CTX, paths.blob_data(Digest.of(SIGNER.sign(PAYLOAD))), damaged)
+        status, code, detail = error(client.manifest(NAME, "v1"))
+        assert (status, code) == (500, "UNKNOWN")
+        assert "damaged" in detail
 
 
 def test_a_deleted_manifest_keeps_its_signatures_for_the_next_push(client: InProcess, tmp_path: Path) -> None:

@@ -249,7 +249,7 @@ def test_the_first_certificate_of_a_chain_is_the_key(kind: str, tmp_path: Path) 
     manifest = read(changed(signed, chain))
     assert b'"x5c":' in manifest.signatures[0]
     assert read(jws.assemble(manifest.payload, manifest.signatures)).payload == PAYLOAD
-    for wrong in ("", "AAAA", 1, None):
+    for wrong in ("", "AAAA", 1, None, "\u00e4", certificate.decode()[:-8]):
         with pytest.raises(ManifestUnverified):
             read(changed(changed(signed, chain), lambda s, wrong=wrong: s["header"].update(x5c=[wrong])))
 
@@ -263,6 +263,35 @@ def test_a_changed_document_is_refused_or_has_the_same_payload(data: some.DataOb
     other = data.draw(some.binary(max_size=4) | some.sampled_from(list(set(signed))).map(lambda byte: bytes([byte])))
     try:
         manifest = read(signed[:start] + other + signed[end:])
+    except (ManifestInvalid, ManifestUnverified):
+        return
+    assert manifest.payload == PAYLOAD
+
+
+ANYTHING = some.recursive(
+    some.none()
+    | some.booleans()
+    | some.integers()
+    | some.text(max_size=9)
+    | some.sampled_from(["", "AA", "EC", "RSA"]),
+    lambda inner: some.lists(inner, max_size=3) | some.dictionaries(some.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(data=some.data())
+@pytest.mark.parametrize("kind", KINDS)
+def test_anything_in_the_place_of_any_member_is_refused_or_changes_nothing(data: some.DataObject, kind: str) -> None:
+    document = json.loads(SIGNED.setdefault(kind, _signed(kind)))
+    node: Any = document["signatures"]
+    while True:
+        place = data.draw(some.sampled_from(sorted(node) if isinstance(node, dict) else range(len(node))))
+        if not isinstance(node[place], (dict, list)) or data.draw(some.booleans()):
+            break
+        node = node[place]
+    node[place] = data.draw(ANYTHING)
+    try:
+        manifest = read(json.dumps(document, indent=3).encode())
     except (ManifestInvalid, ManifestUnverified):
         return
     assert manifest.payload == PAYLOAD
