@@ -112,7 +112,11 @@ class OrderedLister(Protocol):
     """The ability of a driver to list a part of a directory, in order, at the cost of that part."""
 
     def list_after(self, ctx: Context, path: str, after: str, limit: int) -> list[str]:
-        """Return the names of at most `limit` children after the name `after`, in byte order. Raises PathNotFound."""
+        """Return the names of the first `limit` children after `after`, in byte order; fewer are all there are.
+
+        `after` is any text, which need not be a name. The order is that of the names alone, whether files or
+        directories: `a`, `a-b`, `a.b`. A change by whomever is seen at once. Raises PathNotFound.
+        """
 
 
 # ── descriptors remembered ────────────────────────────────────────────────────────────────────
@@ -266,8 +270,11 @@ class TagService(Protocol):
     def delete(self, ctx: Context, tag: Tag) -> None:
         """Raises Unsupported, ManifestUnknown."""
 
-    def list(self, ctx: Context) -> list[Tag]:
-        """Return all tags in ASCII order. Raises NameUnknown where the repository is none."""
+    def list(self, ctx: Context, last: str = "", n: int | None = None) -> list[Tag]:
+        """Return the tags after `last`, which need not exist, in ASCII order: the first `n`, or all.
+
+        Raises NameUnknown where the repository is none.
+        """
 
 
 class ManifestSigner(Protocol):

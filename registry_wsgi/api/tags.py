@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from registry_wsgi.api.pages import page_size
@@ -18,11 +17,10 @@ def get(call: Call) -> Response:
     """Return the tags in ASCII order after `last`, at most `n`; with a Link where there are more."""
     name = call.repository.name
     n = page_size(call.query("n"), call.options.tags_max, clamp=True)
-    tags: list[str] = list(call.repository.tags.list(call.ctx))
-    rest = tags[bisect_right(tags, call.query("last")) :] if call.query("last") else tags
-    page = rest if n is None else rest[:n]
+    found = call.repository.tags.list(call.ctx, call.query("last"), None if n is None else n + 1)
+    page = found[:n]
     headers = {}
-    if page and len(page) < len(rest):
+    if page and len(found) > len(page):
         headers["Link"] = call.locations.next_page(f"/v2/{name}/tags/list", {"last": page[-1], "n": len(page)})
     return json_answer({"name": name, "tags": page}, headers)
 

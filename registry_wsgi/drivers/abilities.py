@@ -21,7 +21,7 @@ def redirect_url(driver: StorageDriver, ctx: Context, path: str, method: str) ->
 
 
 def list_after(driver: StorageDriver, ctx: Context, path: str, after: str, limit: int) -> list[str]:
-    """Return the names of at most `limit` children after the name `after`, in byte order. Raises PathNotFound."""
+    """Return the names of the first `limit` children after `after`, in byte order. Raises PathNotFound."""
     if isinstance(driver, OrderedLister):
         return driver.list_after(ctx, path, after, limit)
     names = sorted(child.rpartition("/")[2] for child in driver.list(ctx, path))

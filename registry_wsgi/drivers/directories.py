@@ -7,6 +7,7 @@ A crash may leave one behind; it can be deleted while no registry runs.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from contextlib import suppress
 from secrets import token_hex
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 Result = TypeVar("Result")
+
+_COMPONENT = re.compile(r"[A-Za-z0-9._-]+")
 
 ATTEMPTS = 32
 """How often an operation is tried that others keep pulling the directory away from under."""
@@ -77,13 +80,22 @@ def is_named(file: int, path: str) -> bool:
 
 
 def list_names(path: str) -> list[str]:
-    """Return the names in a directory: all of them, also while it is being deleted and made anew."""
+    """Return the names in a directory that a storage path can have: all of them; see `read_directory`."""
+    return read_directory(path)[1]
+
+
+def read_directory(path: str) -> tuple[os.stat_result, list[str]]:
+    """Return what a directory was just before it was read, and the names in it that a storage path can have.
+
+    They are all there also where the directory is being deleted and made anew.
+    """
     while True:
         directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         try:
+            found = os.fstat(directory)
             names = os.listdir(directory)
             if is_named(directory, path):
-                return names
+                return found, [name for name in names if _COMPONENT.fullmatch(name)]
         finally:
             os.close(directory)
 

@@ -11,22 +11,24 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import stat
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from registry_wsgi.drivers.checks import check_offset, check_path
-from registry_wsgi.drivers.directories import flush_directories, hidden_sibling, list_names, remove_tree, with_parents
-from registry_wsgi.drivers.locked import LockedWriter, open_locked, write_all
+from registry_wsgi.drivers.directories import flush_directories, list_names, remove_tree, with_parents
+from registry_wsgi.drivers.locked import LockedWriter, open_locked
+from registry_wsgi.drivers.ordered import OrderedDirectories
+from registry_wsgi.drivers.whole import read_all, replace
 from registry_wsgi.errors import ConfigurationError, DriverError, InvalidPath, PathBusy, PathNotFound
 from registry_wsgi.interfaces import FileInfo
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from registry_wsgi.context import Context
 
-_COMPONENT = re.compile(r"[A-Za-z0-9._-]+")
-_READ_SIZE = 64 * 1024
+_Names = list[str]  # In the class, `list` is its method.
+
 _FEWEST_THREADS = 25
 
 
@@ -45,15 +47,12 @@ class FilesystemDriver:
     ) -> None:
         self.rootdirectory = _checked_root(rootdirectory)
         self.maxthreads = max(_checked_threads(maxthreads), _FEWEST_THREADS)
+        self._ordered = OrderedDirectories()
 
     def get_content(self, ctx: Context, path: str) -> bytes:
         located = self._locate(path)
         try:
-            file = os.open(located, os.O_RDONLY)
-            try:
-                return _read_all(file)
-            finally:
-                os.close(file)
+            return read_all(located)
         except OSError as error:
             raise self._failed_to_find(path, error) from error
 
@@ -61,7 +60,7 @@ class FilesystemDriver:
         located = self._locate(path)
         changed = [os.path.dirname(located)]
         try:
-            with_parents(located, lambda: _replace(located, content, durable=durable), changed)
+            with_parents(located, lambda: replace(located, content, durable=durable), changed)
             if durable:
                 flush_directories(changed)
         except OSError as error:
@@ -106,17 +105,14 @@ class FilesystemDriver:
         is_directory = stat.S_ISDIR(found.st_mode)
         return FileInfo(path, 0 if is_directory else found.st_size, found.st_mtime, is_directory)
 
+    def list_after(self, ctx: Context, path: str, after: str, limit: int) -> list[str]:
+        """Return names as `list` does; those of a large directory are read when it has changed, see `ordered`."""
+        return self._names(path, lambda located: self._ordered.names_after(located, after, limit))
+
     def list(self, ctx: Context, path: str) -> list[str]:
         """Return the children whose names a storage path can have; the root is empty before the first write."""
-        located = self._locate(path, root_allowed=True)
-        try:
-            names = list_names(located)
-        except OSError as error:
-            if path == "/" and isinstance(error, FileNotFoundError):
-                return []
-            raise self._failed_to_find(path, error) from error
         prefix = path.rstrip("/")
-        return [f"{prefix}/{name}" for name in names if _COMPONENT.fullmatch(name)]
+        return [f"{prefix}/{name}" for name in self._names(path, list_names)]
 
     def move(self, ctx: Context, source: str, target: str) -> None:
         located, new = self._locate(source), self._locate(target)
@@ -144,6 +140,15 @@ class FilesystemDriver:
             except IsADirectoryError:
                 remove_tree(located)
         except OSError as error:
+            raise self._failed_to_find(path, error) from error
+
+    def _names(self, path: str, read: Callable[[str], _Names]) -> _Names:
+        located = self._locate(path, root_allowed=True)
+        try:
+            return read(located)
+        except OSError as error:
+            if path == "/" and isinstance(error, FileNotFoundError):
+                return []
             raise self._failed_to_find(path, error) from error
 
     def _locate(self, path: str, *, root_allowed: bool = False) -> str:
@@ -176,28 +181,3 @@ def _checked_threads(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ConfigurationError(f"filesystem: maxthreads must be a whole number, not {value!r}")
     return value
-
-
-def _read_all(file: int) -> bytes:
-    parts = []
-    while part := os.read(file, _READ_SIZE):
-        parts.append(part)
-    return b"".join(parts)
-
-
-def _replace(path: str, content: bytes, *, durable: bool) -> None:
-    """Write the file beside its place and rename it there, so that a reader sees the old or the new one."""
-    temporary = hidden_sibling(path)
-    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    try:
-        try:
-            write_all(file, content)
-            if durable:
-                os.fsync(file)
-        finally:
-            os.close(file)
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(OSError):  # The failure to tell of is the first one.
-            os.unlink(temporary)
-        raise

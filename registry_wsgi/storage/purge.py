@@ -77,8 +77,8 @@ def _purged_since(ctx: Context, driver: StorageDriver, moment: float) -> bool:
 
 
 def _uploads(ctx: Context, driver: StorageDriver) -> Iterator[str]:
-    for name, children in directories(ctx, driver):
-        if _UPLOADS in children:
+    for name, own in directories(ctx, driver):
+        if _UPLOADS in own:
             with suppress(PathNotFound):
                 yield from driver.list(ctx, f"{paths.repository(name)}/{_UPLOADS}")
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from registry_wsgi.errors import ManifestUnknown, NameUnknown, PathNotFound, TagInvalid, Unsupported
 from registry_wsgi.reference import Tag
 from registry_wsgi.storage import paths
 from registry_wsgi.storage.linked import parse_link
+from registry_wsgi.storage.listing import pages
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from registry_wsgi.context import Context
     from registry_wsgi.descriptor import Digest
@@ -46,13 +49,16 @@ class TagStore:
         except PathNotFound:
             raise ManifestUnknown(f"unknown tag {tag}") from None
 
-    def list(self, ctx: Context) -> list[Tag]:
+    def list(self, ctx: Context, last: str = "", n: int | None = None) -> list[Tag]:
         try:
+            if n is not None:
+                found = pages(ctx, self._driver, paths.tags(self._name), last, n)
+                return list(islice(_tags(chain.from_iterable(found)), n))
             children = self._driver.list(ctx, paths.tags(self._name))
         except PathNotFound:
             self._check_repository(ctx)
             return []
-        return sorted(self._parsed(children))
+        return sorted(tag for tag in _tags(map(_name, children)) if tag > last)
 
     def delete_pointing_at(self, ctx: Context, digest: Digest) -> Sequence[Tag]:
         """Delete the tags that point at `digest` and return them; a repository without tags has none."""
@@ -60,7 +66,7 @@ class TagStore:
             children = self._driver.list(ctx, paths.tags(self._name))
         except PathNotFound:
             return []
-        return [tag for tag in self._parsed(children) if self._delete_if(ctx, tag, digest)]
+        return [tag for tag in _tags(map(_name, children)) if self._delete_if(ctx, tag, digest)]
 
     def _delete_if(self, ctx: Context, tag: Tag, digest: Digest) -> bool:
         try:
@@ -71,16 +77,6 @@ class TagStore:
             return False
         return True
 
-    @staticmethod
-    def _parsed(children: Sequence[str]) -> Sequence[Tag]:
-        tags = []
-        for child in children:
-            try:
-                tags.append(Tag.parse(child.rpartition("/")[2]))
-            except TagInvalid:
-                continue  # whatever else an operator left there
-        return tags
-
     def _check_repository(self, ctx: Context) -> None:
         for path in (paths.manifests(self._name), paths.layers(self._name)):
             try:
@@ -89,3 +85,14 @@ class TagStore:
                 continue
             return
         raise NameUnknown({"name": self._name})
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _tags(names: Iterable[str]) -> Iterator[Tag]:
+    """Yield the names that are tags; an operator may have left others there."""
+    for name in names:
+        with suppress(TagInvalid):
+            yield Tag.parse(name)

@@ -145,5 +145,18 @@ def test_pushing_a_manifest_asks_the_driver_for_each_reference(cached: TestApp, 
 def test_tags_and_catalog_list_directories_and_read_no_file(cached: TestApp, driver: CountingDriver) -> None:
     cached.get("/v2/a/b/tags/list")
     assert driver.taken() == ["list tags"]
+    cached.get("/v2/a/b/tags/list?n=1")
+    assert driver.taken() == ["list_after tags"]
     cached.get("/v2/_catalog")
-    assert driver.taken() == ["list repositories", "list a", "list b"]
+    assert driver.taken() == ["list_after repositories", "list_after a", "list_after b"]
+
+
+def test_a_page_of_the_catalog_goes_straight_to_where_the_last_one_ended(
+    cached: TestApp, driver: CountingDriver
+) -> None:
+    for name in ("a/a", "a/b/c", "a/c", "b"):
+        push_blob(cached, name, LAYER)
+    driver.taken()
+    assert cached.get("/v2/_catalog?n=1&last=a/b").json["repositories"] == ["a/b/c"]
+    # One more is looked for, to tell whether there is a next page.
+    assert driver.taken() == ["list_after b", "list_after c", "list_after a", "list_after c"]

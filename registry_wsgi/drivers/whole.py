@@ -1,0 +1,40 @@
+"""Small files of the file system, read and replaced whole."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+from registry_wsgi.drivers.directories import hidden_sibling
+from registry_wsgi.drivers.locked import write_all
+
+_READ_SIZE = 64 * 1024
+
+
+def read_all(path: str) -> bytes:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        parts = []
+        while part := os.read(file, _READ_SIZE):
+            parts.append(part)
+        return b"".join(parts)
+    finally:
+        os.close(file)
+
+
+def replace(path: str, content: bytes, *, durable: bool) -> None:
+    """Write the file beside its place and rename it there, so that a reader sees the old or the new one."""
+    temporary = hidden_sibling(path)
+    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        try:
+            write_all(file, content)
+            if durable:
+                os.fsync(file)
+        finally:
+            os.close(file)
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):  # The failure to tell of is the first one.
+            os.unlink(temporary)
+        raise
