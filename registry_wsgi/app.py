@@ -12,8 +12,11 @@ from registry_wsgi import logs, plugins
 from registry_wsgi.api.call import Options
 from registry_wsgi.api.core import create_core
 from registry_wsgi.api.respond import API_VERSION, envelope
+from registry_wsgi.auth.function import CallableController
 from registry_wsgi.drivers.traced import TracedDriver
 from registry_wsgi.errors import ConfigurationError, RouteUnknown
+from registry_wsgi.mailing import BackgroundHandler, MailHandler
+from registry_wsgi.middleware.access import AccessLayer
 from registry_wsgi.middleware.compose import Layer, compose
 from registry_wsgi.middleware.tracing import TracingLayer
 from registry_wsgi.storage.registry import Registry
@@ -26,8 +29,15 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-    from registry_wsgi.config import Configuration, Schema1, Validation
-    from registry_wsgi.interfaces import BlobDescriptorCacheProvider, ManifestSigner, StorageDriver, WSGIApplication
+    from registry_wsgi.config import Auth, Configuration, Log, Schema1, Validation
+    from registry_wsgi.interfaces import (
+        AccessController,
+        Authorize,
+        BlobDescriptorCacheProvider,
+        ManifestSigner,
+        StorageDriver,
+        WSGIApplication,
+    )
 
     Source: TypeAlias = Configuration | Mapping[str, object] | str | os.PathLike[str] | None
 
@@ -42,23 +52,57 @@ def create_app(source: Source = None) -> WSGIApplication:
     logger `registry_wsgi` as configured. Raises ConfigurationError.
     """
     config = _loaded(source)
-    logs.configure(config.log.level, config.log.formatter, access_log=not config.log.accesslog_disabled)
+    configure_logs(config.log, access_log=not config.log.accesslog_disabled)
     for warning in config.warnings:
         _logger.warning(warning)
     return build(config)
 
 
-def mount(host: WSGIApplication, source: Source, *, open_access: bool = False) -> WSGIApplication:
+def configure_logs(log: Log, *, access_log: bool) -> None:
+    """Set up the logger `registry_wsgi`."""
+    mails = [
+        MailHandler(
+            hook.addr,
+            sender=hook.sender,
+            recipients=hook.recipients,
+            levels=hook.levels,
+            username=hook.username,
+            password=hook.password,
+            insecure=hook.insecure,
+        )
+        for hook in log.hooks
+    ]
+    logs.configure(
+        log.level,
+        log.formatter,
+        access_log=access_log,
+        report_caller=log.reportcaller,
+        hooks=[BackgroundHandler(mail) for mail in mails],
+    )
+
+
+def mount(
+    host: WSGIApplication,
+    source: Source,
+    *,
+    access: AccessController | Authorize | None = None,
+    open_access: bool = False,
+) -> WSGIApplication:
     """Return an application that answers `/v2/` with the registry and everything else with `host`.
 
-    Nothing of the host's is touched, its logging neither. A registry without access control lets everyone
-    push; `open_access=True` says that this is meant. Raises ConfigurationError.
+    `access` decides who may do what: a controller, or a function of the host's that is called with the environ and
+    the access that a request needs, and returns a Grant. It takes the place of `auth` in `source`. Without any access
+    control everyone can push, and `open_access=True` must say that this is meant. Nothing of the host's is
+    touched, its logging neither. Raises ConfigurationError.
     """
-    if not open_access:
+    config = _loaded(source)
+    controller = CallableController(function=access) if callable(access) else access
+    if controller is None and config.auth is None and not open_access:
         raise ConfigurationError(
-            "a registry mounted without access control lets everyone push: say mount(…, open_access=True) if it should"
+            "a registry mounted without access control lets everyone push: say mount(…, access=…) who may, "
+            "or mount(…, open_access=True) if everyone should"
         )
-    registry = build(_loaded(source))
+    registry = build(config, controller)
 
     def mounted(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
@@ -68,8 +112,8 @@ def mount(host: WSGIApplication, source: Source, *, open_access: bool = False) -
     return mounted
 
 
-def build(config: Configuration) -> WSGIApplication:
-    """Return the whole stack of layers around the core."""
+def build(config: Configuration, controller: AccessController | None = None) -> WSGIApplication:
+    """Return the whole stack of layers around the core; `controller` takes the place of the configured one."""
     registry = create_registry(config)
     options = Options(
         host=config.http.host,
@@ -80,7 +124,7 @@ def build(config: Configuration) -> WSGIApplication:
         read_only=config.storage.readonly_enabled,
         redirect=not config.storage.redirect_disable,
     )
-    app = compose(create_core(registry, options), layers(config))
+    app = compose(create_core(registry, options), layers(config, controller))
     if config.http.prefix.strip("/"):
         app = _below(app, config.http.prefix.rstrip("/"))
     if config.http.trust_proxy_headers:
@@ -99,14 +143,24 @@ def create_registry(config: Configuration) -> Registry:
     )
 
 
-def layers(config: Configuration) -> list[Layer]:
+def layers(config: Configuration, controller: AccessController | None = None) -> list[Layer]:
     """Return the layers from the outside in: ours, and after those of the same stage the configured ones."""
     stack = [Layer("tracing", TracingLayer, {"fields": config.log.fields})]
+    if controller is None and config.auth is not None:
+        controller = _controller(config.auth)
+    if controller is not None:
+        stack.append(Layer("access", AccessLayer, {"controller": controller}))
     for extra in config.middleware:
         factory = plugins.load(plugins.MIDDLEWARE, extra.name, key=extra.key)
         plugins.check(factory, extra.options, key=f"{extra.key}.options", arguments=1)
         stack.append(Layer(extra.name, factory, extra.options))
     return sorted(stack, key=lambda layer: layer.stage)
+
+
+def _controller(auth: Auth) -> AccessController:
+    key = f"auth.{auth.controller}"
+    built: AccessController = plugins.build(plugins.ACCESS_CONTROLLERS, auth.controller, auth.parameters, key=key)
+    return built
 
 
 def _driver(config: Configuration) -> StorageDriver:

@@ -337,6 +337,48 @@ class Namespace(Protocol):
         """Yield the names after `last`, component by component: `a`, `a/b`, `a-b`, `a.b`."""
 
 
+# ── access ────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One thing that a request needs: an action on a resource, in the words of bearer tokens.
+
+    `type` is `repository` or `registry`; `action` is `pull`, `push`, `delete` or `*`.
+    """
+
+    type: str
+    name: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Who asks, and what else they may: `may` answers for every repository of a list; `rule` says what decided."""
+
+    user: str
+    may: Callable[[Access], bool]
+    groups: tuple[str, ...] = ()
+    rule: str = ""
+
+
+class AccessController(Protocol):
+    """Decides who may do what. A plugin in `registry_wsgi.access_controllers`; one controller may ask another."""
+
+    def authorize(self, ctx: Context, environ: WSGIEnvironment, access: tuple[Access, ...]) -> Grant:
+        """Return the grant of all of `access`; none asks for valid credentials alone.
+
+        Raises Unauthorized with a WWW-Authenticate header where other credentials might do, Denied where the
+        user is known and may not.
+        """
+
+
+class Authorize(Protocol):
+    """A host application's own decision, in a function: an AccessController without the rest."""
+
+    def __call__(self, environ: WSGIEnvironment, access: tuple[Access, ...], /) -> Grant: ...
+
+
 # ── WSGI ──────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -19,7 +19,7 @@ PACKAGE = Path(registry_wsgi.__file__).parent
 
 FLOORS = [
     {"_version", "errors"},
-    {"descriptor", "reference", "routes", "mediatypes", "logs"},
+    {"descriptor", "reference", "routes", "mediatypes", "logs", "mailing"},
     {"context"},
     {"interfaces"},
     {"drivers", "cache", "manifests", "auth", "notifications"},
@@ -39,7 +39,9 @@ PLACES = {
     "flask": {"api", "app.py"},
     "cryptography": {"manifests/keys.py"},
     "yaml": {"config", "config.py"},
-    "cachetools": {"cache", "middleware/caching.py"},
+    "cachetools": {"auth", "cache", "middleware/caching.py"},
+    "bcrypt": {"auth/htpasswd.py"},
+    "re2": {"storage/validation.py"},
     "click": {"cli.py", "server.py"},  # flask brings it
     "granian": {"cli.py", "server.py"},
     "pytest": {"testing"},

@@ -7,6 +7,7 @@ in the same form.
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -59,6 +60,10 @@ def envelope(error: RegistryError | RegistryErrors) -> tuple[int, dict[str, str]
     body = json.dumps(document, separators=(",", ":"), default=str).encode() + b"\n"
     headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), **errors[0].headers}
     return errors[0].status, headers, body
+
+
+def status_line(status: int) -> str:
+    return f"{status} {HTTPStatus(status).phrase}"
 
 
 def unavailable(driver: str) -> Unavailable:

@@ -11,13 +11,16 @@ from typing import Any, Final
 
 from registry_wsgi.config import document, environment
 from registry_wsgi.config.checks import check
+from registry_wsgi.config.log import read_log
 from registry_wsgi.config.model import (
     HTTP,
     TLS,
+    Auth,
     Cache,
     Configuration,
     Layer,
     Log,
+    MailHook,
     Schema1,
     Storage,
     UploadPurging,
@@ -29,10 +32,12 @@ from registry_wsgi.errors import ConfigurationError
 __all__ = [
     "HTTP",
     "TLS",
+    "Auth",
     "Cache",
     "Configuration",
     "Layer",
     "Log",
+    "MailHook",
     "Schema1",
     "Storage",
     "UploadPurging",
@@ -74,7 +79,7 @@ def load(source: Source | None = None, environ: Mapping[str, str] | None = None)
 
 
 def _configuration(checked: dict[str, Any], warnings: list[str]) -> Configuration:
-    log = _log(checked["log"], checked["loglevel"], warnings)
+    log = read_log(checked["log"], checked["loglevel"], warnings)
     storage = _storage(checked, warnings)
     maxentries = checked["catalog"]["maxentries"]
     return Configuration(
@@ -82,23 +87,13 @@ def _configuration(checked: dict[str, Any], warnings: list[str]) -> Configuratio
         log=log,
         storage=storage,
         http=_http(checked["http"]),
+        auth=_auth(checked["auth"]),
         middleware=_layers(checked["middleware"]["http"], "middleware.http"),
         catalog_maxentries=maxentries if maxentries > 0 else 1000,
         tags_maxtags=checked["tags"]["maxtags"] or 1000,
         validation=_validation(checked["validation"]),
         schema1=_schema1(checked["compatibility"]["schema1"], warnings),
         warnings=tuple(warnings),
-    )
-
-
-def _log(section: dict[str, Any], loglevel: str | None, warnings: list[str]) -> Log:
-    if loglevel is not None:
-        warnings.append("loglevel is deprecated: write log.level")
-    return Log(
-        level=section["level"] or loglevel or "info",
-        formatter=section["formatter"],
-        fields=section["fields"],
-        accesslog_disabled=section["accesslog"]["disabled"],
     )
 
 
@@ -124,6 +119,13 @@ def _storage(checked: dict[str, Any], warnings: list[str]) -> Storage:
         redirect_disable=section["redirect"]["disable"],
         middleware=_layers(checked["middleware"]["storage"], "middleware.storage"),
     )
+
+
+def _auth(section: dict[str, Any]) -> Auth | None:
+    controllers = [name for name in section if name.lower() not in {"", "none"}]
+    if len(controllers) > 1 or (controllers and len(section) > 1):
+        raise ConfigurationError(f"auth: exactly one controller is allowed, not {', '.join(section)}")
+    return Auth(controllers[0], section[controllers[0]]) if controllers else None
 
 
 def _cache(section: dict[str, Any], redis: dict[str, Any], warnings: list[str]) -> Cache | None:

@@ -30,7 +30,7 @@ def _value(node: Node, value: object, path: str, warnings: list[str]) -> Any:
         _judge(node.key, value, path, warnings)
     if node.items:
         return _elements(node.items, value, path, warnings)
-    if node.children:
+    if node.children or node.other:
         return _section(node, value, path, warnings)
     return _leaf(node.key, value, path) if node.key and node.key.state is State.SUPPORTED else None
 
@@ -87,7 +87,7 @@ def _section(node: Node, value: object, path: str, warnings: list[str]) -> dict[
 def _absent(node: Node) -> Any:
     if node.items:
         return []
-    if node.children:
+    if node.children or node.other:
         return {name: _absent(child) for name, child in node.children.items()}
     return copy.copy(node.key.default) if node.key else None
 

@@ -15,6 +15,7 @@ _ADDRESS = re.compile(r"(?:\[(?P<ipv6>[^\]\s]+)\]|[\w.-]*):(?P<port>\d{1,5})", r
 _SOCKET = re.compile(r"/[^\x00\r\n]+")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2, token
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 §5.5; no line break can get into a response
+_MAILBOX = re.compile(r"[^\s<>()\[\]\\,:;@\"\x00-\x20\x7f-\U0010ffff]+@[\w.-]+", re.ASCII)
 _PREFIX = re.compile(r"/(?:[\w.~-]+/)*", re.ASCII)
 _URL = re.compile(r"https?://[^\s?#]+", re.IGNORECASE)
 
@@ -34,7 +35,7 @@ class Kind:
     secret: bool = False
 
 
-def one_of(*names: str) -> Kind:
+def one_of(*names: str, unset: tuple[object, ...] = (None, "")) -> Kind:
     """Return the kind of a word among `names`, in any case, as registry:2 takes it."""
 
     def parse(value: object) -> str:
@@ -42,7 +43,7 @@ def one_of(*names: str) -> Kind:
             raise ValueError("not among the names")
         return value.lower()
 
-    return Kind(f"one of {', '.join(names)}" if len(names) > 1 else names[0], parse, unset=(None, ""))
+    return Kind(f"one of {', '.join(names)}" if len(names) > 1 else names[0], parse, unset=unset)
 
 
 def _boolean(value: object) -> bool:
@@ -102,6 +103,20 @@ def _address(value: object) -> str:
     if match["ipv6"]:
         ipaddress.IPv6Address(match["ipv6"])
     return match[0]
+
+
+def _server(value: object) -> str:
+    text = _address(value)
+    if text.startswith(("/", ":")) or text.endswith(":0"):
+        raise ValueError("no host, or no port")
+    return text
+
+
+def _mailbox(value: object) -> str:
+    text = _text(value)
+    if not _MAILBOX.fullmatch(text):
+        raise ValueError("not an e-mail address")
+    return text
 
 
 def _prefix(value: object) -> str:
@@ -174,6 +189,8 @@ ADDRESS = Kind(
     _address,
     unset=(None, ""),
 )
+SERVER = Kind("a host and port such as mail.example.com:25", _server, unset=(None, ""))
+MAILBOX = Kind("an e-mail address such as registry@example.com", _mailbox, unset=(None, ""))
 PREFIX = Kind("a path that begins and ends with a slash, such as /registry/", _prefix, unset=(None, ""))
 URL = Kind("an absolute URL such as https://registry.example.com", _url, unset=(None, ""))
 MAPPING = Kind("a mapping with keys in text", _mapping, open=True)

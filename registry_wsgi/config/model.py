@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class MailHook:
+    """Who gets log lines of which levels by mail, over which server; `insecure` is without TLS if need be."""
+
+    addr: tuple[str, int]
+    username: str
+    password: str = field(repr=False)
+    insecure: bool
+    sender: str
+    recipients: tuple[str, ...]
+    levels: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +30,8 @@ class Log:
     formatter: str
     fields: Mapping[str, object]
     accesslog_disabled: bool
+    reportcaller: bool
+    hooks: tuple[MailHook, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +128,14 @@ class Validation:
 
 
 @dataclass(frozen=True, slots=True)
+class Auth:
+    """The access controller by its plugin's name, and its factory's parameters."""
+
+    controller: str
+    parameters: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
 class Schema1:
     """Whether manifests of schema 1 can be pushed, and the path of the key that signs those without signatures."""
 
@@ -122,12 +145,16 @@ class Schema1:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """`middleware` stands in the order of the file; `warnings` are lines for the caller to log."""
+    """`auth` is None where everyone may do everything. `middleware` stands in the order of the file.
+
+    `warnings` are lines for the caller to log.
+    """
 
     version: str
     log: Log
     storage: Storage
     http: HTTP
+    auth: Auth | None
     middleware: tuple[Layer, ...]
     catalog_maxentries: int
     tags_maxtags: int

@@ -7,7 +7,7 @@ manual are all read from it. In a path `[]` is each element of a list and `<driv
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Any, Final
 
@@ -19,11 +19,13 @@ from registry_wsgi.config.kinds import (
     ELEMENT,
     HEADERS,
     INTEGER,
+    MAILBOX,
     MAPPING,
     NAME,
     POSITIVE,
     PREFIX,
     SECRET,
+    SERVER,
     TEXT,
     URL,
     VERSION,
@@ -51,11 +53,6 @@ def nothing(value: object) -> bool:
 def settled(key: str, value: object) -> Callable[[Any], bool]:
     """Return a test for a section that is empty or whose `key` has the one value that asks for what is done anyway."""
     return lambda section: not section or (isinstance(section, Mapping) and section.get(key) == value)
-
-
-def _open_access(auth: object) -> bool:
-    names = auth if isinstance(auth, Mapping) else [auth]
-    return auth is None or all(isinstance(name, str) and name.lower() in {"", "none"} for name in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +92,16 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("log.formatter", one_of("text", "json", "logstash"), "text"),
     Key("log.fields", MAPPING, {}),
     Key("log.accesslog.disabled", BOOLEAN, False),
-    *_unsupported(
-        "log.hooks[]",
-        "disabled type levels options.from options.to"
-        " options.smtp.addr options.smtp.username options.smtp.password options.smtp.insecure",
-        settled("disabled", True),
-    ),
-    *_unsupported("log.reportcaller"),
+    Key("log.reportcaller", BOOLEAN, False),
+    Key("log.hooks[].type", one_of("mail")),
+    Key("log.hooks[].disabled", BOOLEAN, False),
+    Key("log.hooks[].levels[]", one_of("panic", "fatal", "error", "warn", "warning", "info", "debug", unset=())),
+    Key("log.hooks[].options.smtp.addr", SERVER),
+    Key("log.hooks[].options.smtp.username", TEXT, ""),
+    Key("log.hooks[].options.smtp.password", SECRET, ""),
+    Key("log.hooks[].options.smtp.insecure", BOOLEAN, False),
+    Key("log.hooks[].options.from", MAILBOX),
+    Key("log.hooks[].options.to[]", replace(MAILBOX, unset=())),
     Key("loglevel", _LEVEL),
     Key("storage.<driver>", MAPPING, {}),
     Key("storage.cache.blobdescriptor", NAME),
@@ -115,7 +115,7 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("storage.maintenance.uploadpurging.dryrun", BOOLEAN, False),
     Key("storage.redirect.disable", BOOLEAN, False),
     *_unsupported("storage.tag", "concurrencylimit"),
-    *_refused("auth", "access control", idle=_open_access),
+    Key("auth.<controller>", MAPPING, {}),
     Key("middleware.http[].name", TEXT, required=True),
     Key("middleware.http[].disabled", BOOLEAN, False),
     Key("middleware.http[].options", MAPPING, {}),

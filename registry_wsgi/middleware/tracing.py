@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from werkzeug.wsgi import ClosingIterator
 
-from registry_wsgi.api.respond import API_VERSION, envelope
+from registry_wsgi.api.respond import API_VERSION, envelope, status_line
 from registry_wsgi.context import ENVIRON_KEY, Context, logger
 from registry_wsgi.errors import RegistryError
 from registry_wsgi.logs import ACCESS_LOGGER
@@ -116,7 +116,7 @@ class _Started:
 
 def _internal_error(start_response: StartResponse) -> Iterable[bytes]:
     status, headers, body = envelope(RegistryError())
-    start_response(f"{status} Internal Server Error", [*headers.items(), API_VERSION])
+    start_response(status_line(status), [*headers.items(), API_VERSION])
     return [body]
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from registry_wsgi.config import Cache, Layer, load
+from registry_wsgi.config import Auth, Cache, Layer, load
 from registry_wsgi.config.environment import override
 from registry_wsgi.errors import ConfigurationError
 
@@ -160,9 +160,9 @@ def test_overridden_values_are_checked_like_those_of_the_file() -> None:
         load({"storage": "inmemory"}, {"REGISTRY_STORAGE_DELETE_ENABLED": "ja"})
 
 
-def test_access_control_asked_for_in_the_environment_is_refused_too() -> None:
-    with pytest.raises(ConfigurationError, match="auth: access control is not available yet"):
-        load(None, {"REGISTRY_AUTH": "htpasswd", "REGISTRY_AUTH_HTPASSWD_REALM": "r"})
+def test_access_control_can_be_asked_for_in_the_environment() -> None:
+    auth = load(None, {"REGISTRY_AUTH": "htpasswd", "REGISTRY_AUTH_HTPASSWD_REALM": "r"}).auth
+    assert auth == Auth("htpasswd", {"realm": "r"})
 
 
 def test_a_second_driver_from_the_environment_is_refused() -> None:

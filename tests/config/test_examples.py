@@ -122,7 +122,7 @@ http:
   addr: :5000
   secret: asecretforlocaldevelopment
 proxy:
-  remoteurl: https://registry-1.docker.io
+  remoteurl: https://registry.example.com
   username: username
   password: password
 """

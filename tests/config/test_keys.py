@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from registry_wsgi.config import TLS, Configuration, Layer, load
+from registry_wsgi.config import TLS, Auth, Configuration, Layer, load
 from registry_wsgi.config.kinds import DURATION
 from registry_wsgi.config.schema import KEYS, State
 from registry_wsgi.errors import ConfigurationError
@@ -74,6 +74,9 @@ def read(config: Configuration, attributes: str) -> object:
             "http.tls",
             TLS("/c.pem", "/k.pem", "/ca.pem", "tls1.3"),
         ),
+        ("auth", "none", "auth", None),
+        ("auth", {"None": {}}, "auth", None),
+        ("auth", {"htpasswd": {"realm": "r", "path": "/p"}}, "auth", Auth("htpasswd", {"realm": "r", "path": "/p"})),
         ("http", {"net": "unix", "addr": "/run/r.sock"}, "http.net", "unix"),
         ("storage.redirect.disable", True, "storage.redirect_disable", True),
         ("validation.enabled", False, "validation.disabled", True),
@@ -146,6 +149,10 @@ def test_a_value_that_is_allowed_is_taken_without_a_word(
         ("http.addr", "[zz]:5000", "http.addr: must be an address such as"),
         ("http.addr", ":٥", "http.addr: must be an address such as"),
         ("http.addr", "a b:1", "http.addr: must be an address such as"),
+        ("auth", {"htpasswd": {}, "token": {}}, "auth: exactly one controller is allowed, not htpasswd, token"),
+        ("auth", {"none": {}, "token": {}}, "auth: exactly one controller is allowed, not none, token"),
+        ("auth", False, "auth: must be a mapping, not False (a boolean)"),
+        ("auth", ["token"], "auth: must be a mapping, not a list"),
         ("http.net", "udp", "http.net: must be one of tcp, unix, not udp (text)"),
         ("http.net", "unix", "http.addr: must be the path of a socket where http.net is unix"),
         (

@@ -1,0 +1,71 @@
+"""The credentials in a request and the challenges in answers (RFC 9110 §11, RFC 7617, RFC 6750)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING
+
+from registry_wsgi.errors import Unauthorized
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from _typeshed.wsgi import WSGIEnvironment
+
+    from registry_wsgi.interfaces import Access
+
+_REALM = str.maketrans({"\\": "\\\\", '"': '\\"'})
+
+
+def basic_credentials(environ: WSGIEnvironment) -> tuple[str, str] | None:
+    """Return user and password of a Basic header, None where there is none or it is malformed.
+
+    A NUL or text that is no UTF-8 is malformed: no password file can mean it.
+    """
+    scheme, _, encoded = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        user, colon, password = base64.b64decode(encoded.strip(), validate=True).decode("utf-8").partition(":")
+    except (binascii.Error, ValueError):
+        return None
+    return (user, password) if colon and "\0" not in user + password else None
+
+
+def basic_challenge(realm: str, access: Iterable[Access] = ()) -> Unauthorized:
+    """Return the error that asks for a user and a password."""
+    header = f'Basic realm="{_quotable(realm)}"'
+    return Unauthorized(detail_of(access), headers={"WWW-Authenticate": header})
+
+
+def bearer_challenge(realm: str, service: str, access: Iterable[Access] = (), error: str = "") -> Unauthorized:
+    """Return the error that sends a client to the token server, with the scope that it has to ask for.
+
+    Actions on one resource are joined by commas, resources by blanks, both in the order of the request.
+    """
+    parts = [f'realm="{_quotable(realm)}"', f'service="{_quotable(service)}"']
+    wanted = tuple(access)
+    if wanted:
+        parts.append(f'scope="{scope_of(wanted)}"')
+    if error:
+        parts.append(f'error="{error}"')
+    return Unauthorized(detail_of(wanted), headers={"WWW-Authenticate": "Bearer " + ",".join(parts)})
+
+
+def scope_of(access: Iterable[Access]) -> str:
+    actions: dict[tuple[str, str], list[str]] = {}
+    for each in access:
+        actions.setdefault((each.type, each.name), []).append(each.action)
+    return " ".join(f"{type_}:{name}:{','.join(dict.fromkeys(words))}" for (type_, name), words in actions.items())
+
+
+def detail_of(access: Iterable[Access]) -> list[dict[str, str]] | None:
+    """Return what was asked for as Docker's registry tells it, with the same capitals."""
+    listed = [{"Type": each.type, "Class": "", "Name": each.name, "Action": each.action} for each in access]
+    return listed or None
+
+
+def _quotable(text: str) -> str:
+    """Return `text` as it may stand between double quotes (RFC 9110 §5.6.4)."""
+    return "".join(character for character in text if character.isprintable()).translate(_REALM)
