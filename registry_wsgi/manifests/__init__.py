@@ -63,9 +63,9 @@ def _media_type(document: dict[str, object]) -> str:
     media_type = document.get("mediaType")
     if media_type is None or media_type == "":
         media_type = mediatypes.OCI_INDEX if "manifests" in document else mediatypes.OCI_MANIFEST
-    elif media_type not in mediatypes.MANIFESTS:
+    elif not isinstance(media_type, str) or media_type not in mediatypes.MANIFESTS:
         raise ManifestInvalid(f"the document's mediaType {str(media_type)[:160]!r} is no manifest's")
-    return str(media_type)
+    return media_type
 
 
 def _parse(payload: bytes, document: dict[str, object], media_type: str) -> Manifest:
