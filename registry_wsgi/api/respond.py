@@ -49,7 +49,8 @@ def answer(status: int, headers: Mapping[str, str], body: bytes = b"") -> Answer
 
 
 def json_answer(document: object, headers: Mapping[str, str] | None = None, status: int = 200) -> Answer:
-    body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    # All but ASCII is escaped: annotations may hold half a surrogate pair, which JSON can write and UTF-8 cannot.
+    body = json.dumps(document, separators=(",", ":")).encode() + b"\n"
     return answer(status, {"Content-Type": "application/json", **(headers or {})}, body)
 
 
