@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
 
 from registry_wsgi.api.bodies import RequestBody
 from registry_wsgi.api.respond import Locations
@@ -67,9 +68,18 @@ class Call:
     def locations(self) -> Locations:
         return Locations(self.request.environ, host=self.options.host, relative=self.options.relative_urls)
 
+    @cached_property
+    def _parameters(self) -> dict[str, list[str]]:
+        # Bytes that are no UTF-8 are wrong text like any other: what they stand in is refused, or ignored.
+        return parse_qs(self.request.query_string.decode(errors="replace"), keep_blank_values=True)
+
     def query(self, key: str) -> str:
         """Return a parameter of the query string, empty where it is absent. A body is never read as a form."""
-        return self.request.args.get(key, "")
+        return next(iter(self.queries(key)), "")
+
+    def queries(self, key: str) -> list[str]:
+        """Return all values of a parameter of the query string, in their order."""
+        return self._parameters.get(key, [])
 
     def note(
         self,

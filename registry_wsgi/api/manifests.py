@@ -58,7 +58,7 @@ def _tags_to_put(call: Call, reference: Reference) -> list[Tag]:
     """Return the tags, each once. Raises TagInvalid before anything is stored."""
     if isinstance(reference, Tag):
         return [reference]
-    return list(dict.fromkeys(Tag.parse(text) for text in call.request.args.getlist("tag")))
+    return list(dict.fromkeys(Tag.parse(text) for text in call.queries("tag")))
 
 
 def delete(call: Call) -> Response:
