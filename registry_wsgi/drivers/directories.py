@@ -43,6 +43,40 @@ def with_parents(path: str, action: Callable[[], Result], changed: list[str]) ->
     return action()
 
 
+def place_with_parents(path: str, root: str, write: Callable[[str], None], changed: list[str]) -> bool:
+    """Make the missing parents of `path` and the file that `write` writes there, all in one step.
+
+    They are made below a hidden name in `root` and renamed into place, so that a directory, such as a tag's,
+    is not listed before its file can be read. The directories that got a new entry are added to `changed`.
+    Returns False, and nothing has changed, where that cannot be: the root itself is missing, the place is on
+    another file system, or others made a part of it meanwhile.
+    """
+    directory = os.path.dirname(path)
+    top = _topmost_missing(directory)
+    if not top.startswith(f"{root}/"):
+        return False
+    stage = hidden_sibling(f"{root}/any")
+    try:
+        os.makedirs(stage + directory.removeprefix(top))
+        write(stage + path.removeprefix(top))
+        os.rename(stage, top)
+    except OSError:
+        return False
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+    while len(directory) >= len(top):
+        directory = os.path.dirname(directory)
+        changed.append(directory)
+    return True
+
+
+def _topmost_missing(directory: str) -> str:
+    """Return the highest of the directories on the way that are missing, or `directory` if it is there."""
+    while not os.path.lexists(parent := os.path.dirname(directory)):
+        directory = parent
+    return directory
+
+
 def _make_directories(directory: str, changed: list[str]) -> None:
     parent = os.path.dirname(directory)
     try:

@@ -15,7 +15,13 @@ import stat
 from typing import TYPE_CHECKING
 
 from registry_wsgi.drivers.checks import check_offset, check_path
-from registry_wsgi.drivers.directories import flush_directories, list_names, remove_tree, with_parents
+from registry_wsgi.drivers.directories import (
+    flush_directories,
+    list_names,
+    place_with_parents,
+    remove_tree,
+    with_parents,
+)
 from registry_wsgi.drivers.locked import LockedWriter, open_locked
 from registry_wsgi.drivers.ordered import OrderedDirectories
 from registry_wsgi.drivers.whole import read_all, replace
@@ -59,8 +65,16 @@ class FilesystemDriver:
     def put_content(self, ctx: Context, path: str, content: bytes, *, durable: bool = True) -> None:
         located = self._locate(path)
         changed = [os.path.dirname(located)]
+
+        def write(place: str) -> None:
+            replace(place, content, durable=durable)
+
         try:
-            with_parents(located, lambda: replace(located, content, durable=durable), changed)
+            try:
+                write(located)
+            except FileNotFoundError:
+                if not place_with_parents(located, self.rootdirectory, write, changed):
+                    with_parents(located, lambda: write(located), changed)
             if durable:
                 flush_directories(changed)
         except OSError as error:

@@ -221,9 +221,6 @@ def test_a_put_that_fails_leaves_the_old_file_and_no_temporary(driver, root, mon
 
 
 def test_a_put_that_is_interrupted_leaves_the_old_file_and_no_temporary(driver, root, monkeypatch):
-    def interrupt(*_):
-        raise KeyboardInterrupt
-
     driver.put_content(CTX, "/a/b", b"old")
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", interrupt)
@@ -231,6 +228,10 @@ def test_a_put_that_is_interrupted_leaves_the_old_file_and_no_temporary(driver, 
             driver.put_content(CTX, "/a/b", b"new")
     assert driver.get_content(CTX, "/a/b") == b"old"
     assert all_names(root) == {"a", "b"}
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
 
 
 def fail(code, *_):
@@ -357,6 +358,38 @@ def test_a_directory_that_vanishes_before_the_rename_is_made_again(driver, monke
         driver.put_content(CTX, "/a/b/new", b"new")
     assert driver.get_content(CTX, "/a/b/new") == b"new"
     assert driver.list(CTX, "/a/b") == ["/a/b/new"]
+
+
+def test_a_directory_is_listed_only_when_its_file_can_be_read(driver, monkeypatch):
+    driver.put_content(CTX, "/tags/old/current/link", b"content")
+    listed = []
+    real = os.fsync
+
+    def fsync(file):
+        listed.append(driver.list(CTX, "/tags"))
+        real(file)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    driver.put_content(CTX, "/tags/new/current/link", b"content")
+    assert listed[0] == ["/tags/old"]
+    assert driver.get_content(CTX, "/tags/new/current/link") == b"content"
+
+
+def test_a_put_that_is_interrupted_leaves_no_new_directory(driver, root, monkeypatch):
+    driver.put_content(CTX, "/tags/old", b"content")
+    monkeypatch.setattr(os, "rename", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        driver.put_content(CTX, "/tags/new/current/link", b"content")
+    assert all_names(root) == {"tags", "old"}
+
+
+@pytest.mark.parametrize("code", [errno.EXDEV, errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT])
+def test_directories_that_cannot_be_renamed_into_place_are_made_in_place(driver, root, monkeypatch, code):
+    driver.put_content(CTX, "/a", b"content")
+    monkeypatch.setattr(os, "rename", partial(fail, code))
+    driver.put_content(CTX, "/tags/new/current/link", b"content")
+    assert driver.get_content(CTX, "/tags/new/current/link") == b"content"
+    assert all_names(root) == {"a", "tags", "new", "current", "link"}
 
 
 def test_a_directory_that_vanishes_after_the_rename_needs_no_flush(driver, monkeypatch):
