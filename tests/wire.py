@@ -59,6 +59,7 @@ class Client:
         parts = urlsplit(target)
         path = f"{parts.path}?{parts.query}" if parts.query else parts.path
         with closing(http.client.HTTPConnection(self.host, timeout=120)) as connection:
+            connection.connect()
             # A server may answer, and hang up, before it has read everything.
             with suppress(BrokenPipeError, ConnectionResetError):
                 connection.request(method, path, body, dict(headers or {}))
