@@ -72,10 +72,11 @@ class RequestBody:
             return
 
     def _read(self, size: int) -> bytes:
-        # A dead client is OSError on most servers, ValueError on one; both mean the same.
+        # A dead client is OSError on most servers, ValueError on one; chunks that are none are an exception of
+        # gunicorn's own. Whatever it is that the server says, the body cannot be read any further.
         try:
             block = self._stream.read(size)
-        except (OSError, ValueError) as error:
+        except Exception as error:
             raise SizeInvalid(f"the body broke off after {self.received} bytes: {error}") from error
         self.received += len(block)
         return block
