@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -104,7 +104,7 @@ class _Row(NamedTuple):
     test: str
 
 
-_results: dict[_Row, dict[str, str]] = defaultdict(dict)
+_results: dict[_Row, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -112,16 +112,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     report: pytest.TestReport = yield
     marker = item.get_closest_marker("endpoint")
     call = getattr(item, "callspec", None)
-    if marker is not None and call is not None and "target" in call.params:
-        name = call.params["target"]
-        variant = "" if call.id == name else call.id.removeprefix(f"{name}-").removesuffix(f"-{name}")
-        level, since = marker.args[1], marker.kwargs.get("since", "1.1")
-        test = item.name.partition("[")[0] + (f"[{variant}]" if variant else "")
-        cells = _results[_Row(marker.args[0], level, since, test)]
-        if report.failed or report.skipped:
-            cells[name] = "fail" if report.failed else "not there"
-        else:
-            cells.setdefault(name, "pass")
+    # A test is told of once: where its setup ends it, or else after the call.
+    told = report.when == "call" or (report.when == "setup" and not report.passed)
+    if marker is not None and call is not None and "target" in call.params and told:
+        row = _Row(marker.args[0], marker.args[1], marker.kwargs.get("since", "1.1"), item.originalname)
+        outcome = {"passed": "pass", "failed": "fail", "skipped": "not there"}[report.outcome]
+        _results[row][call.params["target"]][outcome] += 1
     return report
 
 
@@ -132,21 +128,29 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def _table(names: Sequence[str]) -> str:
-    lines = [f"| endpoint | level | since | test | {' | '.join(names)} |", "|---" * (4 + len(names)) + "|"]
+    lines = [f"| endpoint | level | since | what is asked | {' | '.join(names)} |", "|---" * (4 + len(names)) + "|"]
     for row, cells in sorted(_results.items(), key=lambda item: _order(item[0])):
-        marks = [cells.get(name, "") for name in names]
-        shown = [f"**{mark}**" if mark == "fail" else mark for mark in marks]
-        words = row.test.removeprefix("test_").replace("_", " ")
-        lines.append(f"| {row.endpoint} | {row.level} | {row.since} | {words} | {' | '.join(shown)} |")
-    sums = [
-        ", ".join(
-            f"{sum(cells.get(name) == result for cells in _results.values())} {result}"
-            for result in ("pass", "fail", "not there")
-        )
-        for name in names
-    ]
-    lines.append(f"| | | | all | {' | '.join(sums)} |")
+        marks = " | ".join(_mark(cells[name]) for name in names)
+        lines.append(f"| {row.endpoint} | {row.level} | {row.since} | {_words(row)} | {marks} |")
+    sums = [sum((cells[name] for cells in _results.values()), Counter[str]()) for name in names]
+    told = [", ".join(f"{found[outcome]} {outcome}" for outcome in ("pass", "fail", "not there")) for found in sums]
+    lines.append(f"| all | | | | {' | '.join(told)} |")
     return "\n".join(lines) + "\n"
+
+
+def _words(row: _Row) -> str:
+    numbered = f"{row.endpoint.replace('-', '_')}_" if row.endpoint.startswith("end-") else ""
+    return row.test.removeprefix(f"test_{numbered}").replace("_", " ")
+
+
+def _mark(found: Counter[str]) -> str:
+    """Return the outcome of a test, with numbers where it was asked in several ways that ended differently."""
+    if len(found) == 1:
+        [outcome] = found
+        return f"**{outcome}**" if outcome == "fail" else outcome
+    return ", ".join(
+        f"**{found[each]} {each}**" if each == "fail" else f"{found[each]} {each}" for each in sorted(found)
+    )
 
 
 def _order(row: _Row) -> tuple[int, str, str]:

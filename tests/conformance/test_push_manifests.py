@@ -176,7 +176,7 @@ MANIFESTS: dict[str, Callable[[Repo], bytes]] = {
 
 @pytest.mark.parametrize("kind", MANIFESTS)
 @endpoint("end-7a", "MUST")
-def test_end_7a_kept_byte_for_byte_is(repo: Repo, kind: str) -> None:
+def test_end_7a_a_manifest_of_any_kind_is_kept_byte_for_byte(repo: Repo, kind: str) -> None:
     repo.push_blob(EMPTY_JSON)
     payload = MANIFESTS[kind](repo)
     answer = repo.put("v1", payload)
@@ -187,7 +187,7 @@ def test_end_7a_kept_byte_for_byte_is(repo: Repo, kind: str) -> None:
 
 
 @endpoint("end-7a", "MUST")
-def test_end_7a_kept_byte_for_byte_is_a_manifest_without_a_media_type(repo: Repo) -> None:
+def test_end_7a_a_manifest_without_a_media_type_is_kept_byte_for_byte(repo: Repo) -> None:
     repo.push_blob(EMPTY_JSON)
     payload = (
         b'  {"layers": [],\t"schemaVersion":2,\r\n"config":'
