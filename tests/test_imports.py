@@ -19,7 +19,7 @@ PACKAGE = Path(registry_wsgi.__file__).parent
 
 FLOORS = [
     {"_version", "errors"},
-    {"descriptor", "reference", "routes", "mediatypes", "logs", "mailing"},
+    {"descriptor", "reference", "routes", "mediatypes", "keys", "logs", "mailing"},
     {"context"},
     {"interfaces"},
     {"drivers", "cache", "manifests", "auth", "notifications"},
@@ -37,7 +37,8 @@ SIBLINGS = FLOORS[4]
 PLACES = {
     "werkzeug": {"*"},
     "flask": {"api", "app.py"},
-    "cryptography": {"manifests/keys.py"},
+    "cryptography": {"keys.py", "manifests/keys.py", "auth"},
+    "joserfc": {"auth"},
     "yaml": {"config", "config.py"},
     "cachetools": {"auth", "cache", "middleware/caching.py"},
     "bcrypt": {"auth/htpasswd.py"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from typing import TYPE_CHECKING
 
 from registry_wsgi.errors import Unauthorized
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from registry_wsgi.interfaces import Access
 
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750 §2.1
+_LONGEST_TOKEN = 64 * 1024
 _REALM = str.maketrans({"\\": "\\\\", '"': '\\"'})
 
 
@@ -31,6 +34,17 @@ def basic_credentials(environ: WSGIEnvironment) -> tuple[str, str] | None:
     except (binascii.Error, ValueError):
         return None
     return (user, password) if colon and "\0" not in user + password else None
+
+
+def bearer_token(environ: WSGIEnvironment) -> str | None:
+    """Return the token of a Bearer header, empty where it is malformed, None where there is no such header.
+
+    A token has no blank and no comma in it, so that two headers, which servers join, are never taken for one.
+    """
+    scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if scheme.lower() != "bearer":
+        return None
+    return token if len(token) <= _LONGEST_TOKEN and _TOKEN.fullmatch(token) else ""
 
 
 def basic_challenge(realm: str, access: Iterable[Access] = ()) -> Unauthorized:

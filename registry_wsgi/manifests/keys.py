@@ -1,12 +1,11 @@
 """Keys that sign manifests of schema 1: EC on P-256, P-384 and P-521, and RSA (RFC 7518 §3.3, §3.4).
 
-The one module that needs the package `cryptography`, and so imported only where compatibility.schema1 is enabled.
+Needs the package `cryptography`, and so is imported only where compatibility.schema1 is enabled.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.x509 import InvalidVersion, load_der_x509_certificate
 
+from registry_wsgi.keys import fingerprint
 from registry_wsgi.manifests.jws import decode, encode
 
 PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
@@ -120,13 +120,6 @@ def sign(key: PrivateKey, content: bytes) -> tuple[str, bytes]:
         der = key.sign(content, ec.ECDSA(curve.hash))
     r, s = decode_dss_signature(der)
     return curve.algorithm, r.to_bytes(curve.length) + s.to_bytes(curve.length)
-
-
-def fingerprint(key: PublicKey) -> str:
-    """Return libtrust's key id: groups of four letters of the hash of the key's SubjectPublicKeyInfo."""
-    encoding, form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    text = base64.b32encode(hashlib.sha256(key.public_bytes(encoding, form)).digest()[:30]).decode()
-    return ":".join(text[start : start + 4] for start in range(0, len(text), 4))
 
 
 def to_jwk(key: PublicKey) -> dict[str, str]:

@@ -1,0 +1,90 @@
+"""The controller `token`: another server's bearer tokens decide (distribution 2.0 to 3.1, `auth.token`)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from registry_wsgi.auth.needed import CATALOG
+from registry_wsgi.auth.tokens import ALGORITHMS, BearerGate, TokenVerifier
+from registry_wsgi.auth.trust import TrustedKeys
+from registry_wsgi.errors import ConfigurationError
+from registry_wsgi.interfaces import Access, Grant
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from _typeshed.wsgi import WSGIEnvironment
+
+    from registry_wsgi.context import Context
+
+_HOST = re.compile(r"[A-Za-z0-9._:\[\]-]+")
+
+
+class TokenController:
+    """Grants what a token of `issuer` for `service` lists, and sends others to the token server at `realm`.
+
+    With `autoredirect` the server is at `autoredirectpath` of the host that the client came to, over https. Raises
+    ConfigurationError.
+    """
+
+    def __init__(
+        self,
+        *,
+        service: str,
+        issuer: str | list[str],
+        realm: str = "",
+        rootcertbundle: str = "",
+        jwks: str = "",
+        signingalgorithms: list[str] | None = None,
+        autoredirect: bool = False,
+        autoredirectpath: str = "/auth/token",
+    ) -> None:
+        issuers = [issuer] if isinstance(issuer, str) else issuer
+        if not service or not isinstance(issuers, list) or not issuers or not all(map(_is_text, issuers)):
+            raise ConfigurationError("service and issuer must be text that is not empty; issuer may be a list of such")
+        if not (realm or autoredirect):
+            raise ConfigurationError("realm: required, but not given; allowed: the URL of the token server")
+        if not autoredirectpath.startswith("/"):
+            raise ConfigurationError("autoredirectpath: must be a path that begins with a slash")
+        verifier = TokenVerifier(
+            TrustedKeys(rootcertbundle=rootcertbundle, jwks=jwks),
+            issuers=issuers,
+            audience=service,
+            algorithms=_algorithms(signingalgorithms),
+        )
+
+        def server(environ: WSGIEnvironment) -> str:
+            return f"https://{host_of(environ)}{autoredirectpath}" if autoredirect else realm
+
+        self._gate = BearerGate(verifier, service=service, realm=server)
+
+    def authorize(self, ctx: Context, environ: WSGIEnvironment, access: tuple[Access, ...]) -> Grant:
+        claims = self._gate.claims(ctx, environ, access)
+        if CATALOG in access:  # whom the token server gave the catalog, it gave all of it; there is no smaller word
+            return Grant(claims.user, lambda _: True, rule="token: registry:catalog:*")
+        return Grant(claims.user, claims.grant, rule="token: what the token lists")
+
+
+def host_of(environ: WSGIEnvironment) -> str:
+    """Return the host that the client named, if it can be one."""
+    host = environ.get("HTTP_HOST", "")
+    return host if _HOST.fullmatch(host) else f"{environ.get('SERVER_NAME', '')}:{environ.get('SERVER_PORT', '')}"
+
+
+def _algorithms(configured: Sequence[str] | None) -> Sequence[str]:
+    if configured is None:
+        return ALGORITHMS
+    if not isinstance(configured, list) or not configured:
+        raise ConfigurationError(f"signingalgorithms: must be a list; allowed: {', '.join(ALGORITHMS)}")
+    for name in configured:
+        if name not in ALGORITHMS:
+            raise ConfigurationError(
+                f"signingalgorithms: {str(name)[:40]!r} is not allowed, for only a key pair tells who signed"
+                f"; allowed: {', '.join(ALGORITHMS)}"
+            )
+    return configured
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value)

@@ -1,0 +1,162 @@
+"""Bearer tokens of registries, verified, and what they say (RFC 7519, Docker's "Token Authentication")."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from cachetools import TLRUCache
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jws import JWSRegistry
+
+from registry_wsgi.auth.challenge import bearer_challenge, bearer_token
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from _typeshed.wsgi import WSGIEnvironment
+    from joserfc.jwk import GuestProtocol
+
+    from registry_wsgi.auth.jwks import PublicKey
+    from registry_wsgi.context import Context
+    from registry_wsgi.interfaces import Access
+
+ALGORITHMS = (
+    *("RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512"),
+    *("EdDSA", "Ed25519"),  # one and the same; the second is its name since RFC 9864
+)
+"""Signatures with a key pair, and no other: whoever could verify HS* could sign, and `none` says nothing."""
+
+LEEWAY = 60
+_REMEMBERED = 10_000
+_REMEMBERED_SECONDS = 300.0
+_CHECKED_CLAIMS = ("iss", "aud", "exp", "nbf", "sub")  # `iat` and `jti` are not looked at, as in registry:2
+
+
+class Keys(Protocol):
+    def find(self, ctx: Context, header: Mapping[str, Any]) -> PublicKey:
+        """Return the trusted key that a token's header names. Raises ValueError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a verified token says: who, and which actions on which resources, until when (seconds since the epoch)."""
+
+    user: str
+    granted: frozenset[tuple[str, str, str]]
+    expires: float
+    all: Mapping[str, Any]
+
+    def grant(self, access: Access) -> bool:
+        """Tell whether the token grants it; the action `*` stands for every one."""
+        resource = access.type, access.name
+        return (*resource, access.action) in self.granted or (*resource, "*") in self.granted
+
+
+class TokenVerifier:
+    """Verifies tokens of `issuers` for `audience`, and remembers those that were right, by a hash, for minutes."""
+
+    def __init__(
+        self,
+        keys: Keys,
+        *,
+        issuers: Collection[str],
+        audience: str,
+        algorithms: Collection[str] = ALGORITHMS,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._keys = keys
+        self._signatures = _Signatures(algorithms=tuple(algorithms), strict_check_header=False)
+        self._claims = jwt.JWTClaimsRegistry(
+            now=lambda: int(clock()),
+            leeway=LEEWAY,
+            iss={"essential": True, "values": list(issuers)},
+            aud={"essential": True, "value": audience},
+            exp={"essential": True},
+            sub={"allow_blank": True},
+        )
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._remembered: TLRUCache[bytes, Claims] = TLRUCache(_REMEMBERED, _until, timer=clock)
+
+    def verify(self, ctx: Context, token: str) -> Claims:
+        """Return what the token says. Raises ValueError, which says what is wrong with it."""
+        key = hashlib.sha256(token.encode()).digest()
+        with self._lock:
+            known = self._remembered.get(key)
+        if known is not None:
+            return known
+        claims = self._verified(ctx, token)
+        with self._lock:
+            self._remembered[key] = claims
+        return claims
+
+    def _verified(self, ctx: Context, token: str) -> Claims:
+        def key(signed: GuestProtocol) -> PublicKey:
+            header = signed.headers()
+            if "crit" in header:  # RFC 7515 §4.1.11: whoever knows none of the extensions refuses
+                raise ValueError("the token has critical extensions")
+            return self._keys.find(ctx, header)
+
+        try:
+            said = jwt.decode(token, key, registry=self._signatures).claims
+            self._claims.validate({name: said[name] for name in _CHECKED_CLAIMS if name in said})
+        except (JoseError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
+            # A header may be any JSON, and what the library makes of a strange one is not always its own error.
+            raise ValueError(f"{type(error).__name__}: {error}") from None
+        return Claims(said.get("sub") or "", _granted(said.get("access")), float(said["exp"]), said)
+
+
+class BearerGate:
+    """Asks for a bearer token of `verifier`, and sends whoever has none to the server at `realm`."""
+
+    def __init__(self, verifier: TokenVerifier, *, service: str, realm: Callable[[WSGIEnvironment], str]) -> None:
+        self._verifier = verifier
+        self._service = service
+        self._realm = realm
+
+    def claims(self, ctx: Context, environ: WSGIEnvironment, access: tuple[Access, ...]) -> Claims:
+        """Return the claims of a token that grants all of `access`. Raises Unauthorized, whatever is missing."""
+        token = bearer_token(environ)
+        if token is None:
+            raise bearer_challenge(self._realm(environ), self._service, access)
+        try:
+            claims = self._verifier.verify(ctx, token)
+        except ValueError as error:
+            ctx.info("a bearer token was refused", **{"auth.error": str(error)[:500]})
+            raise bearer_challenge(self._realm(environ), self._service, access, "invalid_token") from None
+        if not all(map(claims.grant, access)):
+            raise bearer_challenge(self._realm(environ), self._service, access, "insufficient_scope")
+        return claims
+
+
+class _Signatures(JWSRegistry):
+    """The library's table of algorithms, with room for certificates in the header and only ours allowed."""
+
+    max_header_length = 32 * 1024
+
+    def get_alg(self, name: str) -> Any:
+        # The library's own would warn of EdDSA, once RFC 9864 named it anew; it is what token servers send.
+        if not isinstance(name, str) or name not in (self.allowed or ()):
+            raise ValueError(f"the algorithm {str(name)[:40]!r} is not allowed")
+        return self.algorithms[name]
+
+
+def _until(_: bytes, claims: Claims, now: float) -> float:
+    return min(claims.expires + LEEWAY, now + _REMEMBERED_SECONDS)
+
+
+def _granted(access: object) -> frozenset[tuple[str, str, str]]:
+    """Return what the claim `access` lists; what is not of its form grants nothing."""
+    granted = set()
+    for entry in access if isinstance(access, list) else ():
+        if not isinstance(entry, dict):
+            continue
+        type_, name, actions = entry.get("type"), entry.get("name"), entry.get("actions")
+        if isinstance(type_, str) and isinstance(name, str) and isinstance(actions, list):
+            granted |= {(type_, name, action) for action in actions if isinstance(action, str)}
+    return frozenset(granted)
