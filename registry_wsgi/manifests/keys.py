@@ -147,7 +147,7 @@ def _public_from_jwk(jwk: dict[str, Any]) -> PublicKey:
     if jwk.get("kty") == "EC":
         key = _point(jwk).public_key()
     elif jwk.get("kty") == "RSA":
-        key = _modulus(jwk).public_key()
+        key = rsa.RSAPublicNumbers(_integer(jwk, "e"), _integer(jwk, "n")).public_key()
     else:
         raise ValueError(f"keys of the type {str(jwk.get('kty'))[:40]!r} are not supported; allowed are EC and RSA")
     if "kid" in jwk and jwk["kid"] != fingerprint(key):
@@ -160,7 +160,7 @@ def _private_from_jwk(jwk: dict[str, Any]) -> PrivateKey:
         return ec.EllipticCurvePrivateNumbers(_integer(jwk, "d"), _point(jwk)).private_key()
     if jwk.get("kty") != "RSA":
         raise ValueError("it is neither an EC nor an RSA key")
-    public, d = _modulus(jwk), _integer(jwk, "d")
+    public, d = rsa.RSAPublicNumbers(_integer(jwk, "e"), _integer(jwk, "n")), _integer(jwk, "d")
     p, q = rsa.rsa_recover_prime_factors(public.n, public.e, d)
     crt = rsa.rsa_crt_dmp1(d, p), rsa.rsa_crt_dmq1(d, q), rsa.rsa_crt_iqmp(p, q)
     return rsa.RSAPrivateNumbers(p, q, d, *crt, public).private_key()
@@ -171,13 +171,6 @@ def _point(jwk: dict[str, Any]) -> ec.EllipticCurvePublicNumbers:
     if curve is None:
         raise ValueError(f"keys on the curve {str(jwk.get('crv'))[:40]!r} are not supported")
     return ec.EllipticCurvePublicNumbers(_integer(jwk, "x"), _integer(jwk, "y"), curve.curve)
-
-
-def _modulus(jwk: dict[str, Any]) -> rsa.RSAPublicNumbers:
-    numbers = rsa.RSAPublicNumbers(_integer(jwk, "e"), _integer(jwk, "n"))
-    if numbers.n.bit_length() not in _RSA_BITS or numbers.e.bit_length() > 64:
-        raise ValueError(f"RSA keys have {_RSA_BITS.start} to {_RSA_BITS.stop - 1} bits here")
-    return numbers
 
 
 def _check(key: PublicKey) -> PublicKey:
