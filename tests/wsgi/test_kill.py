@@ -56,7 +56,7 @@ class Pusher:
         self.client = client
         self.acknowledged = acknowledged
         self.random = random.Random(seed)
-        self.tag = seed.rpartition("-")[2]
+        self.seed = seed
 
     def run(self) -> None:
         with suppress(OSError, http.client.HTTPException):
@@ -66,9 +66,11 @@ class Pusher:
     def push_image(self, name: str) -> None:
         layers = [self.random.randbytes(self.random.choice([0, 1000, 300_000, 3_000_000])) for _ in range(2)]
         payload = image_manifest(*(self.push_blob(name, content) for content in layers))
-        digests = self.acknowledged.tags.setdefault((name, self.tag), [])
+        # A tag of this client's own: one that moves, or a new one.
+        tag = self.random.choice([self.seed.rpartition("-")[2], f"{self.seed}-{digest_of(payload)[7:15]}"])
+        digests = self.acknowledged.tags.setdefault((name, tag), [])
         digests.append(digest_of(payload))
-        self.client.push_manifest(name, self.tag, payload, mediatypes.OCI_MANIFEST)
+        self.client.push_manifest(name, tag, payload, mediatypes.OCI_MANIFEST)
         self.acknowledged.manifests.add((name, digest_of(payload)))
         del digests[:-1]
         self.acknowledged.count()
