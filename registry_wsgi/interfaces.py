@@ -379,6 +379,18 @@ class Authorize(Protocol):
     def __call__(self, environ: WSGIEnvironment, access: tuple[Access, ...], /) -> Grant: ...
 
 
+class Document(Protocol):
+    """A YAML file that may change while the registry runs. In a plugin's section it is the path of one."""
+
+    path: str
+
+    def stamp(self) -> tuple[int, ...]:
+        """Return what is another after each change of the file. Raises ConfigurationError."""
+
+    def read(self) -> object:
+        """Return what the file says. Raises ConfigurationError."""
+
+
 # ── WSGI ──────────────────────────────────────────────────────────────────────────────────────
 
 

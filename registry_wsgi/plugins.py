@@ -3,6 +3,7 @@
 Built-in ones are declared in setup.cfg exactly like a stranger's. A plugin is a factory whose
 keyword parameters are the keys of its section; a layer's first parameter, the application
 inside it, is no key. Every failure is a ConfigurationError of one line that names the key.
+A parameter annotated AccessController is one by name (`users: {htpasswd: {…}}`), a Document the path of a YAML file.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import typing
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
+from registry_wsgi.config.files import DocumentFile
 from registry_wsgi.errors import ConfigurationError, DriverError
 
 if TYPE_CHECKING:
@@ -88,8 +90,9 @@ def build(
     factory = load(group, name, key=key)
     section = section or key
     check(factory, parameters, key=section, arguments=len(arguments))
+    made = _made(factory, parameters, key=section)
     try:
-        return factory(*arguments, **parameters)
+        return factory(*arguments, **made)
     except (ConfigurationError, ValueError, OSError, DriverError) as error:
         raise ConfigurationError(f"{section}: {_reason(error)}") from error
 
@@ -120,6 +123,31 @@ def check(factory: Factory, parameters: Mapping[str, object], *, key: str, argum
             raise ConfigurationError(f"{key}.{name}: required, but not given{_hint('', known)}")
 
 
+def _made(factory: Factory, parameters: Mapping[str, object], *, key: str) -> dict[str, object]:
+    """Return the parameters with those made that stand for something else. Raises ConfigurationError."""
+    wanted = _signature(factory).parameters
+    made = dict(parameters)
+    for name, value in parameters.items():
+        kinds = _kinds(wanted[name].annotation) if name in wanted else []
+        words = {getattr(kind, "__name__", kind) for kind in kinds}
+        if "AccessController" in words:
+            made[name] = _controller(value, key=f"{key}.{name}")
+        elif "Document" in words and isinstance(value, str):
+            made[name] = DocumentFile(value)
+    return made
+
+
+def _controller(value: object, *, key: str) -> object:
+    """Return the access controller that a section names; one that was made in code is one already."""
+    if not isinstance(value, (dict, list, str, int, float, type(None))):
+        return value
+    if not isinstance(value, dict) or len(value) != 1 or not isinstance(next(iter(value.values())), (dict, type(None))):
+        allowed = ", ".join(names(ACCESS_CONTROLLERS))
+        raise ConfigurationError(f"{key}: must be one access controller with its parameters; allowed: {allowed}")
+    ((name, parameters),) = value.items()
+    return build(ACCESS_CONTROLLERS, str(name), parameters or {}, key=f"{key}.{name}")
+
+
 def _signature(factory: Factory) -> inspect.Signature:
     try:
         return inspect.signature(factory, eval_str=True)
@@ -138,7 +166,7 @@ def _check_type(key: str, value: object, annotation: object) -> None:
 def _kinds(annotation: object) -> list[Any]:
     """Return the types that an annotation allows; one in text allows those that it names."""
     if isinstance(annotation, str):
-        return [_NAMES.get(name.strip(), name) for name in annotation.split("|")]
+        return [_NAMES.get(name, name) for name in annotation.replace(" ", "").split("|")]
     union = isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union
     return [typing.get_origin(kind) or kind for kind in (typing.get_args(annotation) if union else [annotation])]
 
