@@ -24,6 +24,7 @@ from registry_wsgi.errors import Denied, Unauthorized
 from registry_wsgi.interfaces import Access
 
 if TYPE_CHECKING:
+    from registry_wsgi.errors import RegistryError
     from registry_wsgi.interfaces import AccessController
 
 __all__ = ["MALFORMED", "AccessControllerSuite"]
@@ -210,7 +211,7 @@ def _granted(controller: AccessController, ctx: Context, credentials: dict[str, 
     return True
 
 
-def _is_a_challenge(error: Unauthorized | Denied) -> None:
+def _is_a_challenge(error: RegistryError) -> None:
     """A 401 says how to log in (RFC 9110 §15.5.2), in a header that no client's words can break out of."""
     if isinstance(error, Unauthorized):
         header = error.headers["WWW-Authenticate"]
