@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -60,24 +61,12 @@ def create_app(source: Source = None) -> WSGIApplication:
 
 def configure_logs(log: Log, *, access_log: bool) -> None:
     """Set up the logger `registry_wsgi`."""
-    mails = [
-        MailHandler(
-            hook.addr,
-            sender=hook.sender,
-            recipients=hook.recipients,
-            levels=hook.levels,
-            username=hook.username,
-            password=hook.password,
-            insecure=hook.insecure,
-        )
-        for hook in log.hooks
-    ]
     logs.configure(
         log.level,
         log.formatter,
         access_log=access_log,
         report_caller=log.reportcaller,
-        hooks=[BackgroundHandler(mail) for mail in mails],
+        hooks=[BackgroundHandler(MailHandler(**asdict(hook))) for hook in log.hooks],
     )
 
 

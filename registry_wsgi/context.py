@@ -59,21 +59,25 @@ class Context:
 
     def log(self, level: int, message: str, **fields: object) -> None:
         """Log one line with the context's fields and `fields`, which win."""
-        if logger.isEnabledFor(level):
-            described = self._describe() if self._describe is not None else {}
-            logger.log(level, message, extra={"fields": described | fields})
+        self._log(level, message, fields)
 
     def debug(self, message: str, **fields: object) -> None:
-        self.log(logging.DEBUG, message, **fields)
+        self._log(logging.DEBUG, message, fields)
 
     def info(self, message: str, **fields: object) -> None:
-        self.log(logging.INFO, message, **fields)
+        self._log(logging.INFO, message, fields)
 
     def warning(self, message: str, **fields: object) -> None:
-        self.log(logging.WARNING, message, **fields)
+        self._log(logging.WARNING, message, fields)
 
     def error(self, message: str, **fields: object) -> None:
-        self.log(logging.ERROR, message, **fields)
+        self._log(logging.ERROR, message, fields)
+
+    def _log(self, level: int, message: str, fields: dict[str, object], *, callers: int = 2) -> None:
+        """Log a line as written by the function that many calls up, for `log.reportcaller`."""
+        if logger.isEnabledFor(level):
+            described = self._describe() if self._describe is not None else {}
+            logger.log(level, message, extra={"fields": described | fields}, stacklevel=callers + 1)
 
     @contextmanager
     def trace(self, function: str, message: str) -> Iterator[None]:
@@ -88,4 +92,4 @@ class Context:
         finally:
             self.span = parent
             fields["trace.duration"] = f"{time.monotonic() - started:.6f}s"
-            self.debug(message, **fields)
+            self._log(logging.DEBUG, message, fields, callers=3)  # contextlib is between this and the block

@@ -18,7 +18,7 @@ from contextlib import suppress
 from email.message import EmailMessage
 from email.utils import localtime
 from logging.handlers import QueueHandler, QueueListener, SMTPHandler
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from registry_wsgi.logs import LetterFormatter, level_name
 
@@ -63,7 +63,8 @@ class MailHandler(SMTPHandler):
         password: str = "",
         insecure: bool = False,
     ) -> None:
-        super().__init__(addr, sender, list(recipients), "", timeout=SEND_SECONDS)
+        super().__init__(addr, sender, list(recipients), "")
+        self._addr = addr
         numbers = {LEVELS[name] for name in levels}
         self.addFilter(lambda record: record.levelno in numbers)
         self.setFormatter(LetterFormatter())
@@ -80,14 +81,17 @@ class MailHandler(SMTPHandler):
         # The library's own knows TLS only together with a password, and checks no certificate.
         try:
             letter = self._letter(record)
-            with smtplib.SMTP(self.mailhost, self.mailport, timeout=SEND_SECONDS) as server:
+            with smtplib.SMTP(*self._addr, timeout=SEND_SECONDS) as server:
                 self._introduce(server)
                 refused = server.send_message(letter)
+            if refused:
+                self._complain(f"refused: {refused}")
         except Exception as error:  # the last resort of a thread that nobody watches
-            refused = {"": error}
-        for address, reason in refused.items():
-            fields = {"mail.server": self.mailhost, "mail.to": address, "mail.error": _line(reason)}
-            _problems.warning("a log line could not be mailed", extra={"fields": fields})
+            self._complain(error)
+
+    def _complain(self, reason: object) -> None:
+        fields = {"mail.server": "{}:{}".format(*self._addr), "mail.error": " ".join(str(reason).split())}
+        _problems.warning("a log line could not be mailed", extra={"fields": fields})
 
     def _letter(self, record: logging.LogRecord) -> EmailMessage:
         letter = EmailMessage()
@@ -122,7 +126,8 @@ class BackgroundHandler(QueueHandler):
     """
 
     def __init__(self, handler: logging.Handler) -> None:
-        super().__init__(queue.Queue(WAITING))
+        self._lines: queue.Queue[Any] = queue.Queue(WAITING)
+        super().__init__(self._lines)
         self._handler = handler
         self._listener: QueueListener | None = None
         self._process = 0
@@ -150,7 +155,7 @@ class BackgroundHandler(QueueHandler):
             self._dropping = True
 
     def _start(self) -> None:
-        self.queue = queue.Queue(WAITING)
+        self.queue = self._lines = queue.Queue(WAITING)
         self._listener = QueueListener(self.queue, self._handler)
         self._listener.start()
         self._process = os.getpid()
@@ -158,7 +163,7 @@ class BackgroundHandler(QueueHandler):
     def flush(self) -> None:
         """Wait until everything is sent, but not for long; `logging.shutdown` calls it."""
         ends = time.monotonic() + FLUSH_SECONDS
-        while self._process == os.getpid() and self.queue.unfinished_tasks and time.monotonic() < ends:
+        while self._process == os.getpid() and self._lines.unfinished_tasks and time.monotonic() < ends:
             time.sleep(0.02)
 
     def close(self) -> None:
@@ -166,7 +171,3 @@ class BackgroundHandler(QueueHandler):
             with suppress(queue.Full):  # the thread is a daemon, and no end of the process waits for it
                 self._listener.enqueue_sentinel()
         super().close()
-
-
-def _line(error: object) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
-import socket
+import logging
+import math
+import multiprocessing.connection
+import multiprocessing.util
+import os
+import signal
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from registry_wsgi import app, maintenance
+from registry_wsgi import app, listening, maintenance
 from registry_wsgi import config as configuration
 from registry_wsgi.context import Context
 from registry_wsgi.errors import ConfigurationError
@@ -19,6 +25,8 @@ if TYPE_CHECKING:
     from registry_wsgi.interfaces import WSGIApplication
 
 _TARGET = "registry_wsgi.server:worker"
+_END_SECONDS = 1
+"""What a worker without requests needs to end."""
 
 
 def run(config: Configuration, *, workers: int) -> None:
@@ -31,17 +39,19 @@ def run(config: Configuration, *, workers: int) -> None:
         missing = "serve needs granian, which is not installed: pip install 'registry-wsgi[serve]'"
         raise ConfigurationError(missing) from None
     app.build(config)  # what cannot be built is said here, once, and not by every worker
-    place = _place(config)
+    listening.check(config.http)
     _greet(config)
     tls = config.http.tls
-    Granian(
+    server = Granian(
         _TARGET,
-        **place,
+        address=config.http.interface,
+        port=config.http.port if config.http.net == "tcp" else 0,
+        uds=Path(config.http.addr) if config.http.net == "unix" else None,
         interface=Interfaces.WSGI,
         factory=True,
         workers=workers,
         respawn_failed_workers=True,
-        workers_kill_timeout=max(1, int(config.http.draintimeout)) if config.http.draintimeout else None,
+        workers_kill_timeout=max(_END_SECONDS, math.ceil(config.http.draintimeout)),
         websockets=False,
         log_access=False,
         log_level=LogLevels.error,
@@ -50,11 +60,22 @@ def run(config: Configuration, *, workers: int) -> None:
         ssl_protocol_min=SSLProtocols(tls.minimum) if tls else SSLProtocols.tls12,
         ssl_ca=Path(tls.clientca) if tls and tls.clientca else None,
         ssl_client_verify=bool(tls and tls.clientca),
-    ).serve()
+    )
+    try:
+        server.serve()
+    except SystemExit:
+        # Where a signal goes to all processes at once, workers end before they are told to: no failure.
+        if not server.interrupt_signal:
+            raise
 
 
 def worker() -> WSGIApplication:
-    """Return what a worker serves, and start its maintenance here: a parent that forks may have no threads."""
+    """Return what a worker serves, and start its threads here: a parent that forks may have none."""
+    # A terminal sends SIGINT to the workers too. The server tells them to end by SIGTERM, and one of the two
+    # right after the other would leave the worker hanging.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    threading.Thread(target=_end_with_parent, daemon=True, name="parent").start()
+    multiprocessing.util.Finalize(None, logging.shutdown, exitpriority=0)  # a worker's end runs nothing of atexit
     config = configuration.load()
     application = app.create_app(config)
     if config.storage.uploadpurging.enabled and not config.storage.readonly_enabled:
@@ -62,46 +83,25 @@ def worker() -> WSGIApplication:
     return application
 
 
-def _place(config: Configuration) -> dict[str, Any]:
-    """Return where to listen, in the server's words. Raises ConfigurationError where that cannot be."""
-    tls = config.http.tls
-    for key in ("certificate", "key", "clientca") if tls else ():
-        _check_readable(f"http.tls.{key.replace('clientca', 'clientcas')}", getattr(tls, key))
-    if config.http.net == "unix":
-        return {"uds": Path(config.http.addr)}
-    _check_free(config.http.interface, config.http.port)
-    return {"address": config.http.interface, "port": config.http.port}
-
-
-def _check_readable(key: str, path: str) -> None:
-    try:
-        if path:
-            Path(path).open("rb").close()
-    except OSError as error:
-        raise ConfigurationError(f"{key}: cannot read {path}: {error.strerror}") from None
-
-
-def _check_free(host: str, port: int) -> None:
-    """Raise ConfigurationError where nothing can listen there; the server itself would only print a traceback."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise ConfigurationError(f"http.addr: cannot listen on {host}:{port}: {error.strerror}") from None
+def _end_with_parent() -> None:
+    """End this worker when the server was killed: one that goes on alone would keep the address from the next."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _greet(config: Configuration) -> None:
     http = config.http
     scheme = "https" if http.tls else "http"
-    where = f"{scheme}://{http.interface}:{http.port}{http.prefix or '/'}v2/" if http.net == "tcp" else http.addr
+    host = f"[{http.interface}]" if ":" in http.interface else http.interface
+    where = f"{scheme}://{host}:{http.port}{http.prefix or '/'}v2/" if http.net == "tcp" else http.addr
     root = config.storage.parameters.get("rootdirectory", "")
     stack = " → ".join([*(layer.name for layer in app.layers(config)), "core"])
     click.echo(f"registry-wsgi listens on {where}", err=True)
     click.echo(f"  storage   {config.storage.driver} {root}".rstrip(), err=True)
     click.echo(f"  layers    {stack}", err=True)
-    if http.net == "tcp" and not _loopback(http.interface):
+    if config.auth is None and http.net == "tcp" and not _loopback(http.interface):
         click.echo("  warning   no access control, and not on loopback: whoever reaches it can push", err=True)
 
 

@@ -69,7 +69,6 @@ def test_what_asks_for_what_is_done_anyway_is_no_warning(path: str, value: objec
 @pytest.mark.parametrize(
     ("path", "value", "warned"),
     [
-        ("log.hooks[]", {"type": "mail", "disabled": False}, "log.hooks[0]"),
         ("http.http2", {"disabled": True}, "http.http2"),
         ("http.debug.addr", ":5001", "http.debug"),
         ("redis.pool.maxidle", 16, "redis.pool.maxidle"),

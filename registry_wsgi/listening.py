@@ -1,0 +1,97 @@
+"""Whether a server can listen as configured: asked before one starts, so that the answer is one line."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from registry_wsgi.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from registry_wsgi.config import HTTP, TLS
+
+
+def check(http: HTTP) -> None:
+    """Raise ConfigurationError where nothing can listen at the address, or not with these certificates.
+
+    Removes the file of a socket on which nobody listens any more: a server that was killed left it.
+    """
+    if http.tls:
+        _check_tls(http.tls)
+    if http.net == "unix":
+        _check_socket(Path(http.addr))
+    else:
+        _check_port(http.interface, http.port)
+
+
+def _check_tls(tls: TLS) -> None:
+    for key, path in (("certificate", tls.certificate), ("key", tls.key), ("clientcas", tls.clientca)):
+        _check_readable(f"http.tls.{key}", path)
+    for key, path in (("certificate", tls.certificate), ("clientcas", tls.clientca)):
+        if path and not _has_certificates(path):
+            raise ConfigurationError(f"http.tls.{key}: {path} has no certificate; allowed: a PEM file")
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(tls.certificate, tls.key, password=_no_password)
+    except ssl.SSLError as error:
+        other = error.reason in {"KEY_VALUES_MISMATCH", "NO_CERTIFICATE_ASSIGNED"}
+        reason = "is not the key of the certificate" if other else "has no private key"
+        raise ConfigurationError(
+            f"http.tls.key: {tls.key} {reason}; allowed: a PEM file with the key of http.tls.certificate, not encrypted"
+        ) from None
+
+
+def _no_password() -> str:
+    # Without this the library would ask the terminal.
+    raise ConfigurationError("http.tls.key: the key is encrypted; allowed: a PEM file with a key that is not")
+
+
+def _check_readable(key: str, path: str) -> None:
+    try:
+        if path:
+            Path(path).open("rb").close()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigurationError(f"{key}: cannot read {path!r}: {reason}") from None
+
+
+def _has_certificates(path: str) -> bool:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_verify_locations(path)
+    except ssl.SSLError:
+        return False
+    return bool(context.cert_store_stats()["x509"])
+
+
+def _check_port(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ConfigurationError(f"http.addr: cannot listen on {host}:{port}: {error.strerror}") from None
+
+
+def _check_socket(path: Path) -> None:
+    try:
+        _remove_stale(path)
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.bind(str(path))
+        path.unlink()
+    except OSError as error:  # a path that is too long has no errno
+        raise ConfigurationError(f"http.addr: cannot listen on {path}: {error.strerror or error}") from None
+
+
+def _remove_stale(path: Path) -> None:
+    """Remove the socket if nobody listens on it; what is no socket is left for the bind to fail on."""
+    if not (path.exists() and stat.S_ISSOCK(path.stat().st_mode)):
+        return
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
