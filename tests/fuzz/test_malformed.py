@@ -144,7 +144,7 @@ FUZZ = [any_request, any_manifest, any_upload]
 
 @pytest.mark.parametrize("fuzz", FUZZ)
 def test_no_request_breaks_the_registry(kept: Kept, fuzz: Callable[[Kept, settings], None]) -> None:
-    fuzz(kept, settings(SHORT, max_examples=150 if fuzz is any_upload else 500))
+    fuzz(kept, settings(SHORT, max_examples=100 if fuzz is any_upload else 300))
 
 
 @pytest.mark.soak
