@@ -16,9 +16,11 @@ from registry_wsgi.api.respond import API_VERSION, envelope
 from registry_wsgi.auth.function import CallableController
 from registry_wsgi.drivers.traced import TracedDriver
 from registry_wsgi.errors import ConfigurationError, RouteUnknown
+from registry_wsgi.interfaces import TokenIssuer
 from registry_wsgi.mailing import BackgroundHandler, MailHandler
 from registry_wsgi.middleware.access import AccessLayer
 from registry_wsgi.middleware.compose import Layer, compose
+from registry_wsgi.middleware.tokens import TokenLayer
 from registry_wsgi.middleware.tracing import TracingLayer
 from registry_wsgi.storage.registry import Registry
 from registry_wsgi.storage.validation import ManifestValidation, Platform, URLRules
@@ -91,6 +93,13 @@ def mount(
             "a registry mounted without access control lets everyone push: say mount(…, access=…) who may, "
             "or mount(…, open_access=True) if everyone should"
         )
+    if controller is None and config.auth is not None:
+        controller = _controller(config.auth)
+    if isinstance(controller, TokenIssuer) and not controller.token_path.startswith("/v2/"):
+        raise ConfigurationError(
+            f"a registry that is mounted answers below /v2/ only, and not at {controller.token_path}, where it issues "
+            "tokens: give the issuer a path such as /v2/auth/token"
+        )
     registry = build(config, controller)
 
     def mounted(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -137,6 +146,8 @@ def layers(config: Configuration, controller: AccessController | None = None) ->
     stack = [Layer("tracing", TracingLayer, {"fields": config.log.fields})]
     if controller is None and config.auth is not None:
         controller = _controller(config.auth)
+    if isinstance(controller, TokenIssuer):
+        stack.append(Layer("tokens", TokenLayer, {"issuer": controller}))
     if controller is not None:
         stack.append(Layer("access", AccessLayer, {"controller": controller}))
     for extra in config.middleware:

@@ -373,6 +373,40 @@ class AccessController(Protocol):
         """
 
 
+@runtime_checkable
+class Recalling(Protocol):
+    """The ability of a controller to tell what a user may who proved a while ago who they are."""
+
+    def recall(self, ctx: Context, user: str) -> tuple[Grant, str] | None:
+        """Return the grant and a mark that changes with the user's credentials; None where they are no user now."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """What is asked of a token server: scopes as they came, and whether a refresh token is wanted, or is shown."""
+
+    scopes: tuple[str, ...] = ()
+    offline: bool = False
+    refresh_token: str = ""
+
+
+@runtime_checkable
+class TokenIssuer(Protocol):
+    """The ability of a controller to be its own token server: a layer answers for it at its two paths."""
+
+    token_path: str
+    keys_path: str
+
+    def issue(self, ctx: Context, environ: WSGIEnvironment, request: TokenRequest) -> Mapping[str, object]:
+        """Return the answer to whom the environ's credentials, or the refresh token, belong.
+
+        Raises as `authorize` does; what of the scopes they may not is left out.
+        """
+
+    def key_set(self, ctx: Context) -> Mapping[str, object]:
+        """Return the public keys, as a JSON Web Key Set."""
+
+
 class Authorize(Protocol):
     """A host application's own decision, in a function: an AccessController without the rest."""
 

@@ -53,6 +53,15 @@ class HtpasswdController:
             raise basic_challenge(self._realm, access)
         return Grant(user, lambda _: True, rule="htpasswd: any user of the file")
 
+    def recall(self, ctx: Context, user: str) -> tuple[Grant, str] | None:
+        """Return what a user of the file may, and a mark of the password that they have now."""
+        users = self._current(ctx)
+        hashed = users.hashes.get(user)
+        if hashed is None:
+            return None
+        grant = Grant(user, lambda _: True, rule="htpasswd: any user of the file")
+        return grant, hashlib.sha256(b"mark\0" + hashed).hexdigest()[:32]
+
     def _verified(self, ctx: Context, user: str, password: bytes) -> bool:
         users = self._current(ctx)
         key = users.key_of(user, password)
