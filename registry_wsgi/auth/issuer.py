@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +23,12 @@ from registry_wsgi.auth.scopes import asked, granted
 from registry_wsgi.auth.signing import ALGORITHM, SigningKeys
 from registry_wsgi.auth.token import host_of
 from registry_wsgi.auth.tokens import LEEWAY, BearerGate, TokenVerifier
-from registry_wsgi.errors import ConfigurationError
+from registry_wsgi.errors import ConfigurationError, Denied, Unauthorized
 from registry_wsgi.interfaces import Access, AccessController, Grant, Recalling, TokenRequest
 from registry_wsgi.routes import Resource, parse_route
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from _typeshed.wsgi import WSGIEnvironment
 
@@ -87,7 +88,7 @@ class IssuerController:
         if request.refresh_token:
             grant = self._refreshed(ctx, environ, request.refresh_token)
         else:
-            grant = self._users.authorize(ctx, environ, ())
+            grant = self._known(ctx, environ, wanted)
         ctx.user = grant.user
         now = int(_now())
         access = granted(wanted, grant.may)
@@ -107,6 +108,18 @@ class IssuerController:
 
     def key_set(self, ctx: Context) -> Mapping[str, object]:  # noqa: ARG002
         return {"keys": self._keys.public()}
+
+    def _known(self, ctx: Context, environ: WSGIEnvironment, wanted: Iterable[Access]) -> Grant:
+        """Return who has the credentials of the request; without any, who may do something of what is asked."""
+        try:
+            return self._users.authorize(ctx, environ, ())
+        except Unauthorized:
+            if environ.get("HTTP_AUTHORIZATION"):
+                raise
+            for access in wanted:
+                with suppress(Unauthorized, Denied):
+                    return self._users.authorize(ctx, environ, (access,))
+            raise
 
     def _refresh_token(self, ctx: Context, now: int, user: str) -> str:
         recalled = self._users.recall(ctx, user) if user and isinstance(self._users, Recalling) else None
