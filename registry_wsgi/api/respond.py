@@ -81,8 +81,9 @@ class Locations:
     """
 
     def __init__(self, environ: WSGIEnvironment, *, host: str = "", relative: bool = True) -> None:
-        if not host and not relative:
-            host = f"{environ['wsgi.url_scheme']}://{get_host(environ)}"
+        # A Host header that names no host leaves nothing to be absolute with.
+        if not host and not relative and (requested := get_host(environ)):
+            host = f"{environ['wsgi.url_scheme']}://{requested}"
         self._root = host.rstrip("/") + environ.get("SCRIPT_NAME", "")
 
     def blob(self, name: str, digest: str) -> str:

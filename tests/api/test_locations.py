@@ -90,3 +90,11 @@ def test_locations_begin_with_the_configured_host(prefix: str) -> None:
 def test_locations_have_the_requests_own_host_where_they_shall_not_be_relative() -> None:
     client = InProcess(TestApp(built(relativeurls=False)))
     assert all(location.startswith("http://localhost/v2/") for location in locations(client, ""))
+
+
+@pytest.mark.parametrize("host", ["", "a b", "x/../y", "u@x:99999", "[::1"])
+def test_a_host_header_that_names_no_host_leaves_locations_relative(host: str) -> None:
+    client = InProcess(TestApp(built(relativeurls=False)))
+    answer = client.request("POST", "/v2/a/blobs/uploads/", b"", {"Host": host})
+    assert answer.status == 202
+    assert answer.headers["Location"].startswith("/v2/a/blobs/uploads/")
