@@ -99,10 +99,9 @@ def registry(request: pytest.FixtureRequest, serve_for_session: Serve) -> server
 
 
 @pytest.fixture(scope="session")
-def registry_without_deletion(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
+def registry_without_deletion(serve_for_session: Serve) -> servers.Server:
     """A registry like `registry`, but with deletion off."""
-    with _serving(tmp_path_factory) as serve:
-        yield serve(sections={"storage": {"delete": {"enabled": False}}})
+    return serve_for_session(sections={"storage": {"delete": {"enabled": False}}})
 
 
 @pytest.hookimpl(wrapper=True)
