@@ -167,7 +167,10 @@ class BackgroundHandler(QueueHandler):
             time.sleep(0.02)
 
     def close(self) -> None:
+        """End the thread, which sends no more than the line it is at."""
         if self._listener is not None and self._process == os.getpid():
-            with suppress(queue.Full):  # the thread is a daemon, and no end of the process waits for it
-                self._listener.enqueue_sentinel()
+            with suppress(queue.Empty):
+                while True:
+                    self._lines.get_nowait()
+            self._listener.enqueue_sentinel()
         super().close()

@@ -45,7 +45,7 @@ class TracingLayer:
         try:
             body = self._app(environ, started)
         except Exception:
-            logger.exception("a request failed", extra={"fields": self._describe(ctx, environ)})
+            logger.critical("a request failed", exc_info=True, extra={"fields": self._describe(ctx, environ)})
             if started.status:
                 raise  # the server must cut the connection: a status is out already
             body = _internal_error(started)
