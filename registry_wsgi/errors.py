@@ -87,6 +87,10 @@ class TagInvalid(RegistryError):
     code, status, message = "TAG_INVALID", 400, "invalid tag"
 
 
+class TooManyTags(RegistryError):
+    code, status, message = "TAG_INVALID", 414, "too many tags in one push"
+
+
 class DigestInvalid(RegistryError):
     code, status, message = (
         "DIGEST_INVALID",

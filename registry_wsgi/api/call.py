@@ -48,6 +48,7 @@ class Call:
         self.request = request
         self.namespace = namespace
         self.options = options
+        self.warnings: list[str] = []
 
     @property
     def argument(self) -> str:
@@ -80,6 +81,10 @@ class Call:
     def queries(self, key: str) -> list[str]:
         """Return all values of a parameter of the query string, in their order."""
         return self._parameters.get(key, [])
+
+    def warn(self, text: str) -> None:
+        """Tell the client's user something, without refusing anything (OCI Distribution Spec 1.1, "Warnings")."""
+        self.warnings.append(text)
 
     def note(
         self,

@@ -11,7 +11,7 @@ from werkzeug.routing import BaseConverter
 
 from registry_wsgi.api import base, blobs, catalog, manifests, referrers, tags, uploads
 from registry_wsgi.api.call import Call, Options
-from registry_wsgi.api.respond import API_VERSION, Answer, envelope, unavailable
+from registry_wsgi.api.respond import API_VERSION, Answer, envelope, unavailable, warning_headers
 from registry_wsgi.context import ENVIRON_KEY
 from registry_wsgi.errors import (
     DriverError,
@@ -71,7 +71,7 @@ def create_core(namespace: Namespace, options: Options | None = None) -> Flask:
         except DriverError as error:
             call.ctx.error(f"the storage driver failed: {error}")
             response = _refused(call, unavailable(error.driver))
-        response.headers.extend(added)
+        response.headers.extend([*added, *warning_headers(call.warnings)])
         return response
 
     @core.errorhandler(HTTPException)

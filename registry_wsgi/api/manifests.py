@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from registry_wsgi import mediatypes
 from registry_wsgi.api import conditional, negotiation
 from registry_wsgi.api.respond import answer
 from registry_wsgi.descriptor import Descriptor, Digest
-from registry_wsgi.errors import ManifestUnknown, TagInvalid
+from registry_wsgi.errors import ManifestUnknown, TagInvalid, TooManyTags
 from registry_wsgi.manifests import parse
 from registry_wsgi.reference import Reference, Tag, parse_reference
 
@@ -16,8 +18,11 @@ if TYPE_CHECKING:
 
     from registry_wsgi.api.call import Call
 
+_FALLBACK_TAG = re.compile(r"(?:sha256|sha384|sha512)-[0-9a-f]{64}")
 _LARGEST = 4 * 1024 * 1024
 """Bytes of a manifest: what end-7 asks to accept, and what Docker's registry limits since 2.6.2 (CVE-2017-11468)."""
+_MOST_TAGS = 100
+"""Each is flushed to the disk by itself, so tens of thousands in one query would take minutes. End-7b asks for 10."""
 
 
 def get(call: Call) -> Response:
@@ -40,11 +45,16 @@ def put(call: Call) -> Response:
     tags = _tags_to_put(call, reference)
     repository = call.repository
     manifest = parse(call.body.read(_LARGEST), call.request.headers.get("Content-Type", ""))
-    descriptor = repository.manifests.put(call.ctx, manifest, claimed)
-    for tag in tags:
-        repository.tags.put(call.ctx, tag, descriptor.digest)
+    while True:
+        descriptor = repository.manifests.put(call.ctx, manifest, claimed)
+        for tag in tags:
+            repository.tags.put(call.ctx, tag, descriptor.digest)
+        # A delete that took the manifest away before it could see the tags has left them pointing at nothing.
+        if not tags or repository.manifests.exists(call.ctx, descriptor.digest):
+            break
     for name in tags or ("",):
         call.note("push", descriptor, tag=name)
+    _warn(call, descriptor, tags)
     digest = claimed or descriptor.digest
     headers = {"Location": call.locations.manifest(repository.name, digest), "Docker-Content-Digest": digest}
     if manifest.subject is not None:
@@ -54,11 +64,23 @@ def put(call: Call) -> Response:
     return answer(201, headers)
 
 
+def _warn(call: Call, descriptor: Descriptor, tags: list[Tag]) -> None:
+    if descriptor.media_type in mediatypes.SCHEMA1_MANIFESTS:
+        call.warn(
+            "Manifests of schema 1 are deprecated: push this image again with a client that writes OCI manifests."
+        )
+    if descriptor.media_type in mediatypes.INDEXES and any(_FALLBACK_TAG.fullmatch(tag) for tag in tags):
+        call.warn("This registry lists referrers by itself: no index under a tag is needed.")
+
+
 def _tags_to_put(call: Call, reference: Reference) -> list[Tag]:
-    """Return the tags, each once. Raises TagInvalid before anything is stored."""
+    """Return the tags, each once. Raises TagInvalid and TooManyTags before anything is stored."""
     if isinstance(reference, Tag):
         return [reference]
-    return list(dict.fromkeys(Tag.parse(text) for text in call.queries("tag")))
+    tags = list(dict.fromkeys(Tag.parse(text) for text in call.queries("tag")))
+    if len(tags) > _MOST_TAGS:
+        raise TooManyTags(f"the query has {len(tags)} tags; {_MOST_TAGS} are allowed")
+    return tags
 
 
 def delete(call: Call) -> Response:

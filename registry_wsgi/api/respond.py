@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import WSGIEnvironment
 
+_MOST_WARNING_BYTES = 4096
 API_VERSION = ("Docker-Distribution-API-Version", "registry/2.0")
 
 
@@ -61,6 +62,21 @@ def envelope(error: RegistryError | RegistryErrors) -> tuple[int, dict[str, str]
     body = json.dumps(document, separators=(",", ":"), default=str).encode() + b"\n"
     headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), **errors[0].headers}
     return errors[0].status, headers, body
+
+
+def warning_headers(texts: Iterable[str]) -> list[tuple[str, str]]:
+    """Return Warning headers, as many as fit into the bytes allowed (OCI Distribution Spec 1.1, "Warnings").
+
+    The texts are the registry's own: nothing of a request may stand in them.
+    """
+    headers: list[tuple[str, str]] = []
+    left = _MOST_WARNING_BYTES
+    for text in dict.fromkeys(texts):
+        value = f'299 - "{text}"'
+        left -= len(value)
+        if left >= 0:
+            headers.append(("Warning", value))
+    return headers
 
 
 def status_line(status: int) -> str:
