@@ -6,6 +6,7 @@ A crash may leave one behind; it can be deleted while no registry runs.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 _COMPONENT = re.compile(r"[A-Za-z0-9._-]+")
+
+_OVERTAKEN = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT})
+"""Why a directory cannot be renamed into place: others have made it, or deleted what is above it."""
 
 ATTEMPTS = 32
 """How often an operation is tried that others keep pulling the directory away from under."""
@@ -47,27 +51,36 @@ def place_with_parents(path: str, root: str, write: Callable[[str], None], chang
     """Make the missing parents of `path` and the file that `write` writes there, all in one step.
 
     They are made below a hidden name in `root` and renamed into place, so that a directory, such as a tag's,
-    is not listed before its file can be read. The directories that got a new entry are added to `changed`.
-    Returns False, and nothing has changed, where that cannot be: the root itself is missing, the place is on
-    another file system, or others made a part of it meanwhile.
+    is not listed before its file can be read. Who finds that others made some of them meanwhile makes the rest.
+    The directories that got a new entry are added to `changed`.
+    Returns False, and nothing has changed, where that cannot be: the root itself is missing, no parent is, or
+    the place is on another file system.
     """
     directory = os.path.dirname(path)
-    top = _topmost_missing(directory)
-    if not top.startswith(f"{root}/"):
-        return False
-    stage = hidden_sibling(f"{root}/any")
+    for _ in range(ATTEMPTS):
+        top = _topmost_missing(directory)
+        if not top.startswith(f"{root}/") or os.path.lexists(top):
+            return False
+        try:
+            _place_tree(hidden_sibling(f"{root}/any"), top, path, write)
+        except OSError as error:
+            if error.errno not in _OVERTAKEN:
+                return False
+            continue
+        while len(directory) >= len(top):
+            directory = os.path.dirname(directory)
+            changed.append(directory)
+        return True
+    return False
+
+
+def _place_tree(stage: str, top: str, path: str, write: Callable[[str], None]) -> None:
     try:
-        os.makedirs(stage + directory.removeprefix(top))
+        os.makedirs(stage + os.path.dirname(path).removeprefix(top))
         write(stage + path.removeprefix(top))
         os.rename(stage, top)
-    except OSError:
-        return False
     finally:
         shutil.rmtree(stage, ignore_errors=True)
-    while len(directory) >= len(top):
-        directory = os.path.dirname(directory)
-        changed.append(directory)
-    return True
 
 
 def _topmost_missing(directory: str) -> str:

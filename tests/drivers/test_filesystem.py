@@ -375,6 +375,27 @@ def test_a_directory_is_listed_only_when_its_file_can_be_read(driver, monkeypatc
     assert driver.get_content(CTX, "/tags/new/current/link") == b"content"
 
 
+def test_of_puts_at_once_none_shows_a_directory_without_its_file(driver, monkeypatch):
+    """The first file of a directory is put while another is: who comes second makes what is left to make."""
+    driver.put_content(CTX, "/a/b", b"content")
+    real = os.rename
+
+    def rename(source, target):
+        monkeypatch.setattr(os, "rename", real)
+        driver.put_content(CTX, "/tags/first/current/link", b"content")
+        monkeypatch.setattr(os, "mkdir", watched)
+        real(source, target)
+
+    def watched(path, *mode, made=os.mkdir):
+        assert "~" in str(path)
+        made(path, *mode)
+
+    monkeypatch.setattr(os, "rename", rename)
+    driver.put_content(CTX, "/tags/second/current/link", b"content")
+    assert sorted(driver.list(CTX, "/tags")) == ["/tags/first", "/tags/second"]
+    assert driver.get_content(CTX, "/tags/second/current/link") == b"content"
+
+
 def test_a_put_that_is_interrupted_leaves_no_new_directory(driver, root, monkeypatch):
     driver.put_content(CTX, "/tags/old", b"content")
     monkeypatch.setattr(os, "rename", interrupt)
