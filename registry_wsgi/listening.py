@@ -14,17 +14,18 @@ if TYPE_CHECKING:
     from registry_wsgi.config import HTTP, TLS
 
 
-def check(http: HTTP) -> None:
-    """Raise ConfigurationError where nothing can listen at the address, or not with these certificates.
+def check(http: HTTP) -> str:
+    """Return the IP address to listen on, or the path of the socket.
 
-    Removes the file of a socket on which nobody listens any more: a server that was killed left it.
+    Removes the file of a socket on which nobody listens any more: a server that was killed left it. Raises
+    ConfigurationError where nothing can listen at the address, or not with these certificates.
     """
     if http.tls:
         _check_tls(http.tls)
     if http.net == "unix":
         _check_socket(Path(http.addr))
-    else:
-        _check_port(http.interface, http.port)
+        return http.addr
+    return _free_address(http.interface, http.port)
 
 
 def _check_tls(tls: TLS) -> None:
@@ -32,14 +33,15 @@ def _check_tls(tls: TLS) -> None:
         _check_readable(f"http.tls.{key}", path)
     for key, path in (("certificate", tls.certificate), ("clientcas", tls.clientca)):
         if path and not _has_certificates(path):
-            raise ConfigurationError(f"http.tls.{key}: {path} has no certificate; allowed: a PEM file")
+            raise ConfigurationError(f"http.tls.{key}: {path!r} has no certificate; allowed: a PEM file")
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(tls.certificate, tls.key, password=_no_password)
     except ssl.SSLError as error:
         other = error.reason in {"KEY_VALUES_MISMATCH", "NO_CERTIFICATE_ASSIGNED"}
         reason = "is not the key of the certificate" if other else "has no private key"
         raise ConfigurationError(
-            f"http.tls.key: {tls.key} {reason}; allowed: a PEM file with the key of http.tls.certificate, not encrypted"
+            f"http.tls.key: {tls.key!r} {reason}"
+            "; allowed: a PEM file with the key of http.tls.certificate, not encrypted"
         ) from None
 
 
@@ -66,14 +68,18 @@ def _has_certificates(path: str) -> bool:
     return bool(context.cert_store_stats()["x509"])
 
 
-def _check_port(host: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise ConfigurationError(f"http.addr: cannot listen on {host}:{port}: {error.strerror}") from None
+def _free_address(host: str, port: int) -> str:
+    """Return the first address of the host, of IPv4 if it has one, where nobody listens yet."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, _, _, _, address = min(found, key=lambda info: info[0] != socket.AF_INET)
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except (OSError, UnicodeError) as error:  # the latter for a name that is too long for any host
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigurationError(f"http.addr: cannot listen on {host}:{port}: {reason}") from None
+    return str(address[0])
 
 
 def _check_socket(path: Path) -> None:

@@ -39,14 +39,12 @@ def run(config: Configuration, *, workers: int) -> None:
         missing = "serve needs granian, which is not installed: pip install 'registry-wsgi[serve]'"
         raise ConfigurationError(missing) from None
     app.build(config)  # what cannot be built is said here, once, and not by every worker
-    listening.check(config.http)
+    address = listening.check(config.http)
     _greet(config)
     tls = config.http.tls
     server = Granian(
         _TARGET,
-        address=config.http.interface,
-        port=config.http.port if config.http.net == "tcp" else 0,
-        uds=Path(config.http.addr) if config.http.net == "unix" else None,
+        **({"uds": Path(address)} if config.http.net == "unix" else {"address": address, "port": config.http.port}),
         interface=Interfaces.WSGI,
         factory=True,
         workers=workers,

@@ -11,7 +11,7 @@ import pytest
 from tests import servers
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
     from pathlib import Path
 
 _running: list[servers.Server] = []
@@ -28,6 +28,7 @@ class Serve(Protocol):
         sections: Mapping[str, Any] | None = None,
         arguments: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
+        answers: Callable[[servers.Server], bool] | None = None,
     ) -> servers.Server: ...
 
 
@@ -48,6 +49,7 @@ def _serving(factory: pytest.TempPathFactory) -> Iterator[Serve]:
             sections: Mapping[str, Any] | None = None,
             arguments: Sequence[str] = (),
             environment: Mapping[str, str] | None = None,
+            answers: Callable[[servers.Server], bool] | None = None,
         ) -> servers.Server:
             work = factory.mktemp(kind)
             # pytest keeps the directories of the last runs; what was pushed is too much to keep.
@@ -59,6 +61,7 @@ def _serving(factory: pytest.TempPathFactory) -> Iterator[Serve]:
                 sections=sections,
                 arguments=arguments,
                 environment=environment,
+                answers=answers,
             )
             _running.append(server)
             stack.callback(_end, server)

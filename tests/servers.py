@@ -135,10 +135,13 @@ class Server:
     def log_tail(self, characters: int = 4000) -> str:
         return self.log.read_text(errors="replace")[-characters:]
 
-    def wait_until_ready(self, seconds: float = READY_SECONDS) -> None:
-        """Return once `/v2/` answers; fail with the log where the process ends or the time is over."""
+    def wait_until_ready(self, seconds: float = READY_SECONDS, answers: Callable[[Server], bool] | None = None) -> None:
+        """Return once `/v2/` answers; fail with the log where the process ends or the time is over.
+
+        `answers` asks a server to which plain HTTP over TCP is no language.
+        """
         deadline = time.monotonic() + seconds
-        while not self._answers():
+        while not (answers(self) if answers else self._answers()):
             status = self.process.poll()
             if status is not None:
                 raise AssertionError(f"the server ended with status {status}:\n{self.log_tail()}")
@@ -179,11 +182,12 @@ def start(
     sections: Mapping[str, Any] | None = None,
     arguments: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
+    answers: Callable[[Server], bool] | None = None,
 ) -> Server:
     """Start a registry of one of KINDS on `directory` and return it once it answers.
 
     `work` is an own directory for its configuration and log, `sections` go over the configuration,
-    `arguments` at the end of the command line.
+    `arguments` at the end of the command line; `answers` is as for `wait_until_ready`.
     """
     port = free_port()
     config = work / f"config-{port}.yml"
@@ -202,5 +206,5 @@ def start(
             start_new_session=True,
         )
     server = Server(f"http://127.0.0.1:{port}", process, config, log)
-    server.wait_until_ready()
+    server.wait_until_ready(answers=answers)
     return server

@@ -91,10 +91,13 @@ def _compiled(patterns: Sequence[str], key: str) -> list[Any]:
     except ImportError:
         missing = "needs google-re2, which is not installed: pip install 'registry-wsgi[validation]'"
         raise ConfigurationError(f"validation.manifests.urls.{key} {missing}") from None
+    options = re2.Options()
+    options.log_errors = False  # it would say so on stderr, in its own way
     try:
-        return [re2.compile(pattern) for pattern in patterns]
+        return [re2.compile(pattern, options) for pattern in patterns]
     except re2.error as error:
-        raise ConfigurationError(f"validation.manifests.urls.{key}: not a regular expression: {error}") from None
+        reason = error.args[0].decode() if isinstance(error.args[0], bytes) else error
+        raise ConfigurationError(f"validation.manifests.urls.{key}: not a regular expression: {reason}") from None
 
 
 def _matches(patterns: list[Any], url: str) -> bool:
