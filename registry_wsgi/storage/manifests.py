@@ -103,6 +103,8 @@ class ManifestStore:
             self._revisions.delete(ctx, digest)
         except BlobUnknown:
             raise ManifestUnknown(f"unknown manifest {digest}") from None
+        # And once more, for tags that a push has put meanwhile: it had found the manifest still there.
+        untagged = [*untagged, *self._tags.delete_pointing_at(ctx, canonical)]
         if manifest.subject is not None:
             self._referrers.remove(ctx, manifest.subject.digest, canonical)
         return untagged
@@ -119,10 +121,8 @@ class ManifestStore:
             required, known = self._validation.requires_manifest, self.exists
         else:
             required, known = self._validation.requires_blob, self._layers.linked
-        missing = dict.fromkeys(
-            reference.digest
-            for reference in manifest.references
-            if required(reference) and not known(ctx, reference.digest)
-        )
+        # Each digest once: 4 MiB have room for 35 000 references, and a look-up may read a manifest of 4 MiB itself.
+        digests = dict.fromkeys(reference.digest for reference in manifest.references if required(reference))
+        missing = [digest for digest in digests if not known(ctx, digest)]
         if missing:
             raise RegistryErrors(ManifestBlobUnknown(str(digest)) for digest in missing)

@@ -37,9 +37,14 @@ class TagStore:
 
     def put(self, ctx: Context, tag: Tag, digest: Digest) -> None:
         """Point the tag at the canonical `digest`; the entry in its history comes second, for a tag
-        with a history alone would be listed and could not be got."""
-        self._driver.put_content(ctx, paths.tag_current_link(self._name, tag), digest.encode())
-        self._driver.put_content(ctx, paths.tag_index_link(self._name, tag, digest), digest.encode())
+        with a history alone would be listed and could not be got. A delete in between leaves just that: then again."""
+        current = paths.tag_current_link(self._name, tag)
+        while True:
+            self._driver.put_content(ctx, current, digest.encode())
+            self._driver.put_content(ctx, paths.tag_index_link(self._name, tag, digest), digest.encode())
+            with suppress(PathNotFound):
+                self._driver.stat(ctx, current)
+                return
 
     def delete(self, ctx: Context, tag: Tag) -> None:
         if not self._delete_enabled:
