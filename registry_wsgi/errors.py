@@ -84,11 +84,11 @@ class NameInvalid(RegistryError):
 
 
 class TagInvalid(RegistryError):
-    code, status, message = "TAG_INVALID", 400, "invalid tag"
+    code, status, message = "MANIFEST_INVALID", 400, "invalid tag"
 
 
 class TooManyTags(RegistryError):
-    code, status, message = "TAG_INVALID", 414, "too many tags in one push"
+    code, status, message = "MANIFEST_INVALID", 414, "too many tags in one push"
 
 
 class DigestInvalid(RegistryError):
@@ -112,7 +112,11 @@ class LengthRequired(RegistryError):
 
 
 class RangeInvalid(RegistryError):
-    code, status, message = "RANGE_INVALID", 416, "invalid content range"
+    code, status, message = "SIZE_INVALID", 416, "no part of the content is within the range"
+
+
+class ChunkInvalid(RegistryError):
+    code, status, message = "BLOB_UPLOAD_INVALID", 416, "the chunk does not go on where the upload ends"
 
 
 class ManifestUnknown(RegistryError):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
+from registry_wsgi import logs
 from tests import servers
 
 if TYPE_CHECKING:
@@ -74,6 +76,17 @@ def _end(server: servers.Server) -> None:
     _running.remove(server)
     if server.process.poll() is None:
         server.stop()
+
+
+@pytest.fixture(autouse=True)
+def loggers_as_they_were() -> Iterator[None]:
+    """Undo what a test that configures the registry's logging leaves behind."""
+    loggers = [logging.getLogger(name) for name in ("registry_wsgi", logs.ACCESS_LOGGER)]
+    states = [(each.level, each.propagate, each.disabled, each.handlers[:]) for each in loggers]
+    yield
+    for each, (level, propagate, disabled, handlers) in zip(loggers, states, strict=True):
+        each.setLevel(level)
+        each.propagate, each.disabled, each.handlers = propagate, disabled, handlers
 
 
 @pytest.fixture

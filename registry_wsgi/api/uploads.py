@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from registry_wsgi.api.respond import answer
 from registry_wsgi.descriptor import ALGORITHMS, CANONICAL_ALGORITHM, Descriptor, Digest
-from registry_wsgi.errors import BlobUnknown, DigestInvalid, NameInvalid, RangeInvalid, SizeInvalid
+from registry_wsgi.errors import BlobUnknown, ChunkInvalid, DigestInvalid, NameInvalid, SizeInvalid
 
 if TYPE_CHECKING:
     from flask import Response
@@ -124,18 +124,18 @@ def _receive(call: Call, upload: BlobWriter, algorithm: str) -> None:
 
 
 def _declared_range(call: Call, upload: BlobWriter) -> int | None:
-    """Return the length that Content-Range declares; raise RangeInvalid where it does not go on from the end."""
+    """Return the length that Content-Range declares; raise ChunkInvalid where it does not go on from the end."""
     header = call.request.headers.get("Content-Range")
     if header is None:
         return None
     match = _CONTENT_RANGE.fullmatch(header.strip())
     session = _session_headers(call, upload.id, upload.size)
     if match is None:
-        raise RangeInvalid(f"Content-Range {header[:80]!r} is not of the form <first>-<last>", headers=session)
+        raise ChunkInvalid(f"Content-Range {header[:80]!r} is not of the form <first>-<last>", headers=session)
     first, last = int(match[1]), int(match[2])
     if first != upload.size or last < first:
         detail = f"the upload has {upload.size} bytes and cannot go on with the range {first}-{last}"
-        raise RangeInvalid(detail, headers=session)
+        raise ChunkInvalid(detail, headers=session)
     length = last - first + 1
     if call.body.length not in (None, length):
         raise SizeInvalid(f"the Content-Length is {call.body.length}, but the Content-Range has {length} bytes")

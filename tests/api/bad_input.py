@@ -124,7 +124,7 @@ UPLOADS = [
             f"the Content-Range {given!r} in a {method}",
             f"{method} {{upload}}?digest={digest_of(BEGUN + b'more')}",
             416,
-            "RANGE_INVALID",
+            "BLOB_UPLOAD_INVALID",
             body=body,
             headers={"Content-Range": given},
             **OUT_OF_ORDER,
@@ -384,7 +384,7 @@ GRAMMAR = [
         reads("tag", f"{method} /v2/{{name}}/manifests/{tag}", 404, "MANIFEST_UNKNOWN")
         for tag, method in zip(BAD_TAGS, cycle(["GET", "DELETE", "HEAD"]))
     ),
-    *(pushes(f"the tag {tag!r}", IMAGE, 400, "TAG_INVALID", reference=tag) for tag in BAD_TAGS),
+    *(pushes(f"the tag {tag!r}", IMAGE, 400, "MANIFEST_INVALID", reference=tag) for tag in BAD_TAGS),
     *(
         reads("digest", f"{method} /v2/{{name}}/{kind}/{digest}", 400, "DIGEST_INVALID")
         for kind in ("blobs", "manifests")
@@ -457,7 +457,7 @@ READS = [
             f"Range {header}",
             f"GET /v2/{{name}}/blobs/{digest_of(LAYER)}",
             416,
-            "RANGE_INVALID",
+            "SIZE_INVALID",
             headers={"Range": header},
             answers={"Content-Range": "bytes */5"},
         )

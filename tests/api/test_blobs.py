@@ -135,7 +135,7 @@ def test_a_range_outside_of_the_blob_is_refused_with_its_size(blob: InProcess, h
     answer = get(blob, Range=header)
     assert answer.status == 416
     assert answer.headers["Content-Range"] == f"bytes */{SIZE}"
-    assert answer.json()["errors"][0]["code"] == "RANGE_INVALID"
+    assert answer.json()["errors"][0]["code"] == "SIZE_INVALID"
 
 
 def test_no_range_of_an_empty_blob_can_be_had(client: InProcess) -> None:

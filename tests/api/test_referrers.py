@@ -200,6 +200,6 @@ def test_a_bad_tag_in_the_query_stores_nothing(app: TestApp) -> None:
     url = f"/v2/a/manifests/{Digest.of(content)}"
     assert (
         app.put(f"{url}?tag=v1&tag=-", content, headers=MANIFEST_TYPE, status=400).json["errors"][0]["code"]
-        == "TAG_INVALID"
+        == "MANIFEST_INVALID"
     )
     app.get(url, status=404)

@@ -61,7 +61,7 @@ def test_a_hundred_tags_can_be_put_at_once_and_no_more(app: TestApp) -> None:
         query = "&".join(f"tag=v{number}" for number in range(count))
         return app.put(f"/v2/a/manifests/{Digest.of(payload)}?{query}", payload, headers=headers, status=status)
 
-    assert push(101, 414).json["errors"][0]["code"] == "TAG_INVALID"
+    assert push(101, 414).json["errors"][0]["code"] == "MANIFEST_INVALID"
     app.get(f"/v2/a/manifests/{Digest.of(payload)}", status=404)
     assert len(push(100, 201).headers["OCI-Tag"].split(", ")) == 100
 

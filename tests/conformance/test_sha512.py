@@ -153,14 +153,17 @@ def test_end_7a_a_wrong_digest_of_another_algorithm_is_400(repo: Repo, algorithm
 
 
 @endpoint("end-7b", "MUST", since="main")
-def test_end_7b_a_tag_of_the_query_is_pulled_with_the_digest_it_was_pushed_by(repo: Repo, algorithm: str) -> None:
+def test_end_7b_a_tag_of_the_query_is_pulled_with_a_digest_of_the_content(repo: Repo, algorithm: str) -> None:
     payload = repo.image(algorithm)
     digest = digest_of(payload, algorithm)
     answer = repo.put(f"{digest}?tag=v1&tag=v2", payload)
     repo.target.optional(answer.status == 201 and answer.headers["OCI-Tag"] is not None, "pushing tags in the query")
-    for reference in ("v1", "v2", digest):
-        pulled = repo.manifest(reference)
-        assert (pulled.status, pulled.body, pulled.digest) == (200, payload, digest)
+    assert repo.manifest(digest).digest == digest
+    for tag in ("v1", "v2"):
+        # A tag names content, and not a digest of it: the header may have the content's canonical one.
+        pulled = repo.manifest(tag)
+        assert (pulled.status, pulled.body) == (200, payload)
+        assert pulled.digest in (digest, digest_of(payload))
 
 
 @endpoint("end-9", "MUST")
