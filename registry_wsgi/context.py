@@ -40,17 +40,19 @@ class Event:
 class Context:
     """One request's or task's state: `id`, `route`, `user`, `events`, and what its log lines say.
 
-    `may_pull` tells of a repository whether the caller may pull from it; access control sets it.
+    `may_pull` tells of a repository whether the caller may pull from it, and `rule` what decided about the request;
+    access control sets both.
     `describe` returns the fields that every log line of the context carries. It is called only
     when a line is written, so a request that logs nothing pays nothing.
     """
 
-    __slots__ = ("_describe", "events", "id", "may_pull", "route", "span", "started", "user")
+    __slots__ = ("_describe", "events", "id", "may_pull", "route", "rule", "span", "started", "user")
 
     def __init__(self, route: Route | None = None, describe: Callable[[], dict[str, object]] | None = None) -> None:
         self.id = str(uuid.uuid4())
         self.route = route or Route(Resource.NONE)
         self.user = ""
+        self.rule = ""
         self.may_pull: Callable[[str], bool] = lambda name: True  # noqa: ARG005
         self.events: list[Event] = []
         self.started = time.monotonic()

@@ -17,12 +17,16 @@ _DEFAULT_PAGE = 100
 
 
 def get(call: Call) -> Response:
-    """Return the repositories after `last`, at most `n` (100 if absent); with a Link where there are more."""
+    """Return the repositories after `last`, at most `n` (100 if absent); with a Link where there are more.
+
+    Only those that the caller may pull from are shown: a name can be a secret, too.
+    """
     most = call.options.catalog_max_entries
     n = page_size(call.query("n"), most, clamp=False)
     if n is None:
         n = min(_DEFAULT_PAGE, most)
-    found = list(islice(call.namespace.repositories(call.ctx, call.query("last")), n + 1)) if n else []
+    names = call.namespace.repositories(call.ctx, call.query("last"))
+    found = list(islice(filter(call.ctx.may_pull, names), n + 1)) if n else []
     page = found[:n]
     headers = {}
     if len(found) > n:

@@ -47,7 +47,7 @@ class AccessLayer:
         access = needed(ctx.route, environ["REQUEST_METHOD"], environ.get("QUERY_STRING", ""))
         ctx.debug("authorizing request")
         grant = self._controller.authorize(ctx, environ, access)
-        ctx.user = grant.user
+        ctx.user, ctx.rule = grant.user, grant.rule
         ctx.may_pull = lambda name: grant.may(Access("repository", name, "pull"))
         if ctx.route.resource is Resource.NONE:
             raise RouteUnknown(f"there is nothing at {environ['PATH_INFO'][:200]!r}")

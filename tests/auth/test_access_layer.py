@@ -151,3 +151,19 @@ def test_a_configured_controller_stands_in_the_stack() -> None:
 def test_an_unknown_controller_does_not_start() -> None:
     with pytest.raises(ConfigurationError, match=r"auth\.ldap: unknown name"):
         build(load({"storage": "inmemory", "auth": {"ldap": {}}}))
+
+
+def test_the_catalog_shows_only_what_the_user_may_pull() -> None:
+    def authorize(environ: dict[str, str], access: tuple[Access, ...]) -> Grant:
+        everything = environ.get("HTTP_AUTHORIZATION") == "owner"
+        return Grant("someone", lambda wanted: everything or wanted.name.startswith("a/"))
+
+    app = TestApp(mount(host, {"storage": "inmemory"}, access=authorize))
+    for name in ("a/one", "a/two", "b/secret", "z"):
+        push_blob(as_user(app, "owner"), name, b"content")
+    assert as_user(app, "owner").get("/v2/_catalog").json["repositories"] == ["a/one", "a/two", "b/secret", "z"]
+    guest = as_user(app, "guest")
+    assert guest.get("/v2/_catalog").json["repositories"] == ["a/one", "a/two"]
+    page = guest.get("/v2/_catalog?n=1")
+    assert page.json["repositories"] == ["a/one"]
+    assert "Link" not in guest.get(page.headers["Link"].partition(">")[0].lstrip("<")).headers
