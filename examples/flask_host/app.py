@@ -31,7 +31,7 @@ def not_found(_error: Exception) -> tuple[str, int]:
     return "<h1>Not on our site</h1>\n", 404
 
 
-# The registry. It has no access control yet: `open_access` says that whoever reaches the site may push, as is meant.
+# The registry. `open_access` says that whoever reaches the site may push, as is meant; the README has users.
 
 REGISTRY = {
     "storage": {
