@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from registry_wsgi import app, listening, maintenance
+from registry_wsgi import app, listening, maintenance, wiring
 from registry_wsgi import config as configuration
 from registry_wsgi.context import Context
 from registry_wsgi.errors import ConfigurationError
@@ -77,7 +77,7 @@ def worker() -> WSGIApplication:
     config = configuration.load()
     application = app.create_app(config)
     if config.storage.uploadpurging.enabled and not config.storage.readonly_enabled:
-        maintenance.start(Context(), app.create_registry(config).driver, config.storage.uploadpurging)
+        maintenance.start(Context(), wiring.create_registry(config).driver, config.storage.uploadpurging)
     return application
 
 
@@ -95,7 +95,7 @@ def _greet(config: Configuration) -> None:
     host = f"[{http.interface}]" if ":" in http.interface else http.interface
     where = f"{scheme}://{host}:{http.port}{http.prefix or '/'}v2/" if http.net == "tcp" else http.addr
     root = config.storage.parameters.get("rootdirectory", "")
-    stack = " → ".join([*(layer.name for layer in app.layers(config)), "core"])
+    stack = " → ".join([*(layer.name for layer in wiring.layers(config)), "core"])
     click.echo(f"registry-wsgi listens on {where}", err=True)
     click.echo(f"  storage   {config.storage.driver} {root}".rstrip(), err=True)
     click.echo(f"  layers    {stack}", err=True)

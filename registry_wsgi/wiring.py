@@ -1,0 +1,114 @@
+"""What a configuration asks for, built: the registry over its driver and cache, and the layers around the core."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from registry_wsgi import plugins
+from registry_wsgi.drivers.traced import TracedDriver
+from registry_wsgi.errors import ConfigurationError
+from registry_wsgi.interfaces import TokenIssuer
+from registry_wsgi.middleware.access import AccessLayer
+from registry_wsgi.middleware.compose import Layer
+from registry_wsgi.middleware.tokens import TokenLayer
+from registry_wsgi.middleware.tracing import TracingLayer
+from registry_wsgi.storage.registry import Registry
+from registry_wsgi.storage.validation import ManifestValidation, Platform, URLRules
+
+if TYPE_CHECKING:
+    from registry_wsgi.config import Auth, Configuration, Schema1, Validation
+    from registry_wsgi.interfaces import (
+        AccessController,
+        BlobDescriptorCacheProvider,
+        ManifestSigner,
+        StorageDriver,
+    )
+
+
+def create_registry(config: Configuration) -> Registry:
+    """Return the Namespace over the configured driver and cache."""
+    return Registry(
+        _driver(config),
+        cache=_cache(config),
+        validation=_validation(config.validation),
+        delete_enabled=config.storage.delete_enabled,
+        signer=_signer(config.schema1),
+    )
+
+
+def layers(config: Configuration, controller: AccessController | None = None) -> list[Layer]:
+    """Return the layers from the outside in: ours, and after those of the same stage the configured ones."""
+    stack = [Layer("tracing", TracingLayer, {"fields": config.log.fields})]
+    if controller is None and config.auth is not None:
+        controller = create_controller(config.auth)
+    if isinstance(controller, TokenIssuer):
+        stack.append(Layer("tokens", TokenLayer, {"issuer": controller}))
+    if controller is not None:
+        stack.append(Layer("access", AccessLayer, {"controller": controller}))
+    for extra in config.middleware:
+        factory = plugins.load(plugins.MIDDLEWARE, extra.name, key=extra.key)
+        plugins.check(factory, extra.options, key=f"{extra.key}.options", arguments=1)
+        stack.append(Layer(extra.name, factory, extra.options))
+    return sorted(stack, key=lambda layer: layer.stage)
+
+
+def create_controller(auth: Auth) -> AccessController:
+    key = f"auth.{auth.controller}"
+    built: AccessController = plugins.build(plugins.ACCESS_CONTROLLERS, auth.controller, auth.parameters, key=key)
+    return built
+
+
+def _driver(config: Configuration) -> StorageDriver:
+    name = config.storage.driver
+    driver: StorageDriver = plugins.build(
+        plugins.STORAGE_DRIVERS, name, config.storage.parameters, key=f"storage.{name}"
+    )
+    if config.log.level == "debug":
+        driver = TracedDriver(driver)
+    for middleware in config.storage.middleware:
+        driver = plugins.build(
+            plugins.STORAGE_MIDDLEWARE, middleware.name, middleware.options, key=middleware.key, arguments=[driver]
+        )
+    return driver
+
+
+def _validation(config: Validation) -> ManifestValidation:
+    return ManifestValidation(
+        urls=None if config.disabled else URLRules(config.allow_urls, config.deny_urls),
+        platforms=config.platforms,  # type: ignore[arg-type]  # the loader takes no other
+        listed=[Platform(*each) for each in config.platform_list],
+    )
+
+
+def _cache(config: Configuration) -> BlobDescriptorCacheProvider | None:
+    cache = config.storage.cache
+    if cache is None:
+        return None
+    built: BlobDescriptorCacheProvider = plugins.build(
+        plugins.CACHE_PROVIDERS,
+        cache.provider,
+        cache.parameters,
+        key="storage.cache.blobdescriptor",
+        section=cache.section,
+    )
+    return built
+
+
+def _signer(schema1: Schema1) -> ManifestSigner | None:
+    """Return who verifies and signs manifests of schema 1, if they are taken."""
+    if not schema1.enabled:
+        return None
+    try:
+        from registry_wsgi.manifests.signing import LibtrustSigner  # noqa: PLC0415 - needs a package of an extra
+    except ImportError as error:
+        raise ConfigurationError(
+            "compatibility.schema1.enabled: needs the package cryptography, which is not installed"
+            "; install registry-wsgi[schema1]"
+        ) from error
+    try:
+        return LibtrustSigner(schema1.signingkeyfile)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
+        raise ConfigurationError(
+            f"compatibility.schema1.signingkeyfile: {reason}; allowed: the path of an EC or RSA private key, PEM or JWK"
+        ) from error
