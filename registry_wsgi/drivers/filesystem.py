@@ -184,8 +184,11 @@ def _checked_root(value: object) -> str:
     if not isinstance(value, str | os.PathLike) or not os.fspath(value) or "\0" in os.fspath(value):
         raise ConfigurationError(f"filesystem: rootdirectory must be the path of a directory, not {value!r}")
     root = os.path.abspath(value)
-    if os.path.exists(root) and not os.path.isdir(root):
-        raise ConfigurationError(f"filesystem: rootdirectory must be the path of a directory; {root} is none")
+    standing = root
+    while not os.path.lexists(standing):  # it is made with the first write, and its parents too
+        standing = os.path.dirname(standing)
+    if not os.path.isdir(standing):
+        raise ConfigurationError(f"filesystem: rootdirectory must be the path of a directory; {standing} is none")
     return root.rstrip("/")
 
 

@@ -187,7 +187,7 @@ BASE = {"version": 0.1, "storage": "inmemory"}
         ({"version": 0.1, "storage": {"inmemory": {}, "filesystem": {}}}, "storage: exactly one driver is allowed"),
         ({"version": 0.1, "storage": "floppy"}, "storage.floppy: "),
         ({"version": 0.1, "storage": {"filesystem": {"rootdir": "x"}}}, "storage.filesystem"),
-        ({"version": 0.1, "storage": {"filesystem": {"rootdirectory": "/dev/null/x"}}}, ""),
+        ({"version": 0.1, "storage": {"filesystem": {"rootdirectory": "/dev/null/x"}}}, "storage.filesystem: "),
         ({**BASE, "htpp": {}}, "htpp: unknown key; did you mean http?"),
         ({**BASE, "log": {"level": "loud"}}, "log.level: must be one of error, warn, info, debug, not loud"),
         ({**BASE, "log": {"hooks": [{"type": "mail"}]}}, "log.hooks[0].levels: required, but not given"),
