@@ -43,8 +43,8 @@ PLACES = {
     "cachetools": {"auth", "cache", "middleware/caching.py"},
     "bcrypt": {"auth/htpasswd.py"},
     "re2": {"storage/validation.py"},
-    "click": {"cli.py", "server.py"},  # flask brings it
-    "granian": {"cli.py", "server.py"},
+    "click": {"cli", "server.py"},  # flask brings it
+    "granian": {"server.py"},
     "pytest": {"testing"},
 }
 """Where a third-party package may be imported: directories and files of the package."""

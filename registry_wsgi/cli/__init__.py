@@ -1,0 +1,20 @@
+"""The command `registry-wsgi`: one module for each of its verbs."""
+
+from __future__ import annotations
+
+import click
+
+from registry_wsgi._version import __version__
+from registry_wsgi.cli.policy import policy
+from registry_wsgi.cli.purge_uploads import purge_uploads
+from registry_wsgi.cli.serve import serve
+
+
+@click.group()
+@click.version_option(__version__, prog_name="registry-wsgi")
+def main() -> None:
+    """A container and artifact registry as a set of WSGI layers and plugins."""
+
+
+for verb in (serve, purge_uploads, policy):
+    main.add_command(verb)
