@@ -80,8 +80,8 @@ class IssuerController:
         # A token lists what a client asked for; the catalog has what its user may, whatever that is.
         if CATALOG in access and isinstance(self._users, Recalling):
             recalled = self._users.recall(ctx, claims.user)
-            return Grant(claims.user, recalled[0].may if recalled else claims.grant, rule=rule)
-        return Grant(claims.user, claims.grant, rule=rule)
+            return Grant(claims.user, recalled[0].may if recalled else claims.grant, claims.groups, rule)
+        return Grant(claims.user, claims.grant, claims.groups, rule)
 
     def issue(self, ctx: Context, environ: WSGIEnvironment, request: TokenRequest) -> Mapping[str, object]:
         wanted = asked(request.scopes)
@@ -92,7 +92,8 @@ class IssuerController:
         ctx.user = grant.user
         now = int(_now())
         access = granted(wanted, grant.may)
-        token = self._signed(now, self._expiration, self._service, sub=grant.user, access=access)
+        groups = {"groups": list(grant.groups)} if grant.groups else {}
+        token = self._signed(now, self._expiration, self._service, sub=grant.user, access=access, **groups)
         answer = {
             "token": token,
             "access_token": token,

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from registry_wsgi.auth.challenge import basic_credentials, detail_of
+from registry_wsgi.auth.challenge import basic_credentials
 from registry_wsgi.auth.rules import Rules
 from registry_wsgi.errors import ConfigurationError, Denied, Unauthorized
-from registry_wsgi.interfaces import Access, Grant
+from registry_wsgi.interfaces import Grant, Recalling, TokenIssuer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from _typeshed.wsgi import WSGIEnvironment
 
     from registry_wsgi.auth.rules import Caller, Decision
     from registry_wsgi.context import Context
-    from registry_wsgi.interfaces import AccessController, Document
+    from registry_wsgi.interfaces import Access, AccessController, Document
 
 _FILE_KEYS = {"rules", "groups"}
 
@@ -23,9 +25,10 @@ _FILE_KEYS = {"rules", "groups"}
 class PolicyController:
     """Asks `users` who it is and `rules`, those of the section or of a `file`, whether they may.
 
-    Without credentials the caller is anonymous; wrong credentials are no anonymous ones. Of anonymous callers
-    who are refused `users` asks for credentials, while a known user is told the reason. The file is read again when it
-    changes, and one that is broken changes nothing. Raises ConfigurationError.
+    Both have to allow it: a bearer token that lists less than its user may grants no more than it lists. Without
+    credentials the caller is anonymous; wrong credentials are no anonymous ones. Of anonymous callers who are refused
+    `users` asks for credentials, while a known user is told the reason. The file is read again when it changes,
+    and one that is broken changes nothing. Raises ConfigurationError.
     """
 
     def __init__(
@@ -36,53 +39,33 @@ class PolicyController:
         groups: Mapping[str, object] | None = None,
         file: Document | None = None,
     ) -> None:
+        if isinstance(users, TokenIssuer):
+            raise ConfigurationError(
+                "users: an issuer asks a policy, not the other way round: put it around this"
+            )
         self._users = users
         self._rules = PolicyRules(rules=rules, groups=groups, file=file)
 
     def authorize(self, ctx: Context, environ: WSGIEnvironment, access: tuple[Access, ...]) -> Grant:
         rules = self._rules.current(ctx)
         try:
-            known = self._users.authorize(ctx, environ, ())
-        except Unauthorized as challenge:
-            if not _without_credentials(environ):
-                raise Unauthorized(detail_of(access), headers=challenge.headers) from None
-            return self._anonymous(ctx, environ, access, rules, challenge)
-        if not known.user:
-            return self._anonymous(ctx, environ, access, rules, Unauthorized(detail_of(access)))
-        caller = rules.caller(known.user, known.groups)
-        decisions = [_decision(rules, caller, each) for each in access]
-        rule = "; ".join(dict.fromkeys(map(_told, decisions))) or "policy: known"
+            known = self._users.authorize(ctx, environ, access)
+        except Unauthorized:
+            # `/v2/` needs no access, and is where clients learn that they can log in.
+            if access and _without_credentials(environ):
+                refusal = _refusal(ctx, rules, rules.caller(""), access)
+                if refusal is None:
+                    return _grant(rules, Grant("", _anything), access)
+            raise
         ctx.user = known.user
-        for each, decision in zip(access, decisions, strict=True):
-            if not decision.allowed:
-                ctx.rule = _told(decision)
-                raise Denied(decision.reason or f"{known.user} may not {each.action} {each.name}: {decision.text}")
-        return Grant(
-            known.user, lambda wanted: _decision(rules, caller, wanted).allowed, tuple(sorted(caller.groups)), rule
-        )
+        refusal = _refusal(ctx, rules, rules.caller(known.user, known.groups), access)
+        if refusal is not None:
+            raise refusal
+        return _grant(rules, known, access)
 
-    def _anonymous(
-        self,
-        ctx: Context,
-        environ: WSGIEnvironment,
-        access: tuple[Access, ...],
-        rules: Rules,
-        challenge: Unauthorized,
-    ) -> Grant:
-        """Return the grant of an anonymous caller. `/v2/` needs no access, and is where clients learn to log in."""
-        caller = rules.caller("")
-        decisions = [_decision(rules, caller, each) for each in access]
-        if access and all(decision.allowed for decision in decisions):
-            return Grant(
-                "",
-                lambda wanted: _decision(rules, caller, wanted).allowed,
-                (),
-                "; ".join(dict.fromkeys(map(_told, decisions))),
-            )
-        ctx.rule = "; ".join(_told(decision) for decision in decisions if not decision.allowed)
-        if access:
-            self._users.authorize(ctx, environ, access)  # raises the challenge with the scope that it needs
-        raise challenge
+    def recall(self, ctx: Context, user: str) -> tuple[Grant, str] | None:
+        recalled = self._users.recall(ctx, user) if isinstance(self._users, Recalling) else None
+        return recalled and (_grant(self._rules.current(ctx), recalled[0], ()), recalled[1])
 
 
 class PolicyRules:
@@ -135,11 +118,31 @@ def _without_credentials(environ: WSGIEnvironment) -> bool:
     return not environ.get("HTTP_AUTHORIZATION") or basic_credentials(environ) == ("", "")
 
 
+def _refusal(ctx: Context, rules: Rules, caller: Caller, access: Iterable[Access]) -> Denied | None:
+    """Return the error about the first of `access` that the rules refuse, None where there is none."""
+    for each in access:
+        decision = _decision(rules, caller, each)
+        if not decision.allowed:
+            ctx.rule = decision.told
+            who = caller.user or "anonymous"
+            return Denied(decision.reason or f"{who} may not {each.action} {each.name}: {decision.text}")
+    return None
+
+
+def _grant(rules: Rules, known: Grant, access: Iterable[Access]) -> Grant:
+    """Return what a caller may by the rules, and by the word of who knows them."""
+    caller = rules.caller(known.user, known.groups)
+
+    def may(wanted: Access) -> bool:
+        return known.may(wanted) and _decision(rules, caller, wanted).allowed
+
+    told = dict.fromkeys(_decision(rules, caller, each).told for each in access)
+    return Grant(known.user, may, caller.names, "; ".join(told) or known.rule)
+
+
 def _decision(rules: Rules, caller: Caller, access: Access) -> Decision:
-    if access.type == "registry":
-        return rules.decide(caller, "catalog", access.name)
-    return rules.decide(caller, access.action, access.name)
+    return rules.decide(caller, "catalog" if access.type == "registry" else access.action, access.name)
 
 
-def _told(decision: Decision) -> str:
-    return f"policy rule {decision.number}: {decision.text}" if decision.number else f"policy: {decision.text}"
+def _anything(_: Access) -> bool:
+    return True

@@ -24,6 +24,8 @@ _HOST = re.compile(r"[A-Za-z0-9._:\[\]-]+")
 class TokenController:
     """Grants what a token of `issuer` for `service` lists, and sends others to the token server at `realm`.
 
+    The token's claim `groups`, if it is a list of text, are the user's groups, for the rules of a policy.
+
     With `autoredirect` the server is at `autoredirectpath` of the host that the client came to, over https. Raises
     ConfigurationError.
     """
@@ -62,8 +64,8 @@ class TokenController:
     def authorize(self, ctx: Context, environ: WSGIEnvironment, access: tuple[Access, ...]) -> Grant:
         claims = self._gate.claims(ctx, environ, access)
         if CATALOG in access:  # whom the token server gave the catalog, it gave all of it; there is no smaller word
-            return Grant(claims.user, lambda _: True, rule="token: registry:catalog:*")
-        return Grant(claims.user, claims.grant, rule="token: what the token lists")
+            return Grant(claims.user, lambda _: True, claims.groups, "token: registry:catalog:*")
+        return Grant(claims.user, claims.grant, claims.groups, "token: what the token lists")
 
 
 def host_of(environ: WSGIEnvironment) -> str:

@@ -44,9 +44,13 @@ class Keys(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a verified token says: who, and which actions on which resources, until when (seconds since the epoch)."""
+    """What a verified token says: who, of which groups, which actions on which resources, until when.
+
+    `expires` is in seconds since the epoch.
+    """
 
     user: str
+    groups: tuple[str, ...]
     granted: frozenset[tuple[str, str, str]]
     expires: float
     all: Mapping[str, Any]
@@ -108,7 +112,9 @@ class TokenVerifier:
         except (JoseError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
             # A header may be any JSON, and what the library makes of a strange one is not always its own error.
             raise ValueError(f"{type(error).__name__}: {error}") from None
-        return Claims(said.get("sub") or "", _granted(said.get("access")), float(said["exp"]), said)
+        return Claims(
+            said.get("sub") or "", texts(said.get("groups")), _granted(said.get("access")), float(said["exp"]), said
+        )
 
 
 class BearerGate:
@@ -148,6 +154,12 @@ class _Signatures(JWSRegistry):
 
 def _until(_: bytes, claims: Claims, now: float) -> float:
     return min(claims.expires + LEEWAY, now + _REMEMBERED_SECONDS)
+
+
+def texts(claim: object) -> tuple[str, ...]:
+    """Return what a claim lists; what is no list of text lists nothing."""
+    listed = claim if isinstance(claim, list) else ()
+    return tuple(each for each in listed if isinstance(each, str) and each)
 
 
 def _granted(access: object) -> frozenset[tuple[str, str, str]]:
