@@ -21,14 +21,20 @@ def check(http: HTTP) -> str:
     ConfigurationError where nothing can listen at the address, or not with these certificates.
     """
     if http.tls:
-        _check_tls(http.tls)
+        check_tls(http.tls)
+    return check_address(http)
+
+
+def check_address(http: HTTP) -> str:
+    """Do what `check` does, certificates apart."""
     if http.net == "unix":
         _check_socket(Path(http.addr))
         return http.addr
     return _free_address(http.interface, http.port)
 
 
-def _check_tls(tls: TLS) -> None:
+def check_tls(tls: TLS) -> None:
+    """Raises ConfigurationError where the files cannot be used."""
     for key, path in (("certificate", tls.certificate), ("key", tls.key), ("clientcas", tls.clientca)):
         _check_readable(f"http.tls.{key}", path)
     for key, path in (("certificate", tls.certificate), ("clientcas", tls.clientca)):

@@ -48,6 +48,11 @@ def names(group: str) -> list[str]:
     return sorted({entry.name for entry in metadata.entry_points(group=group)})
 
 
+def distribution(group: str, name: str) -> str:
+    """Return the name and the version of the distribution that declares the plugin, empty where none does."""
+    return next((_distribution(entry) for entry in metadata.entry_points(group=group, name=name)), "")
+
+
 def load(group: str, name: str, *, key: str) -> Factory:
     """Import the plugin and return its factory; `key` is the configuration key that named it.
 

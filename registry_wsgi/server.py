@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import math
 import multiprocessing.connection
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from registry_wsgi import app, listening, maintenance, wiring
+from registry_wsgi import app, listening, maintenance, overview, wiring
 from registry_wsgi import config as configuration
 from registry_wsgi.context import Context
 from registry_wsgi.errors import ConfigurationError
@@ -40,7 +39,7 @@ def run(config: Configuration, *, workers: int) -> None:
         raise ConfigurationError(missing) from None
     app.build(config)  # what cannot be built is said here, once, and not by every worker
     address = listening.check(config.http)
-    _greet(config)
+    click.echo("\n".join(overview.lines(config)), err=True)
     tls = config.http.tls
     server = Granian(
         _TARGET,
@@ -87,24 +86,3 @@ def _end_with_parent() -> None:
     if parent is not None:
         multiprocessing.connection.wait([parent.sentinel])
         os.kill(os.getpid(), signal.SIGTERM)
-
-
-def _greet(config: Configuration) -> None:
-    http = config.http
-    scheme = "https" if http.tls else "http"
-    host = f"[{http.interface}]" if ":" in http.interface else http.interface
-    where = f"{scheme}://{host}:{http.port}{http.prefix or '/'}v2/" if http.net == "tcp" else http.addr
-    root = config.storage.parameters.get("rootdirectory", "")
-    stack = " → ".join([*(layer.name for layer in wiring.layers(config)), "core"])
-    click.echo(f"registry-wsgi listens on {where}", err=True)
-    click.echo(f"  storage   {config.storage.driver} {root}".rstrip(), err=True)
-    click.echo(f"  layers    {stack}", err=True)
-    if config.auth is None and http.net == "tcp" and not _loopback(http.interface):
-        click.echo("  warning   no access control, and not on loopback: whoever reaches it can push", err=True)
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from registry_wsgi import plugins
@@ -16,6 +17,9 @@ from registry_wsgi.storage.registry import Registry
 from registry_wsgi.storage.validation import ManifestValidation, Platform, URLRules
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from registry_wsgi import config
     from registry_wsgi.config import Auth, Configuration, Schema1, Validation
     from registry_wsgi.interfaces import (
         AccessController,
@@ -46,10 +50,26 @@ def layers(config: Configuration, controller: AccessController | None = None) ->
     if controller is not None:
         stack.append(Layer("access", AccessLayer, {"controller": controller}))
     for extra in config.middleware:
-        factory = plugins.load(plugins.MIDDLEWARE, extra.name, key=extra.key)
-        plugins.check(factory, extra.options, key=f"{extra.key}.options", arguments=1)
-        stack.append(Layer(extra.name, factory, extra.options))
+        stack.append(_configured(extra))
     return sorted(stack, key=lambda layer: layer.stage)
+
+
+def parts(config: Configuration) -> Iterator[Callable[[], object]]:
+    """Yield what builds each part of a registry, to learn of every one whether it can be built."""
+    yield lambda: _driver(config)
+    yield lambda: _cache(config)
+    yield lambda: _validation(config.validation)
+    yield lambda: _signer(config.schema1)
+    if config.auth is not None:
+        yield partial(create_controller, config.auth)
+    for extra in config.middleware:
+        yield partial(_configured, extra)
+
+
+def _configured(extra: config.Layer) -> Layer:
+    factory = plugins.load(plugins.MIDDLEWARE, extra.name, key=extra.key)
+    plugins.check(factory, extra.options, key=f"{extra.key}.options", arguments=1)
+    return Layer(extra.name, factory, extra.options)
 
 
 def create_controller(auth: Auth) -> AccessController:

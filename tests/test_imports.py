@@ -27,7 +27,19 @@ FLOORS = [
     {"api"},
     {"middleware"},
     {"plugins", "config"},
-    {"app", "wiring", "maintenance", "listening", "server", "cli", "testing", "__init__", "__main__"},
+    {
+        "app",
+        "wiring",
+        "maintenance",
+        "listening",
+        "preflight",
+        "overview",
+        "server",
+        "cli",
+        "testing",
+        "__init__",
+        "__main__",
+    },
 ]
 """From the ground to the roof. A part may import from lower floors, and from its own floor without a circle."""
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import click
 
 from registry_wsgi._version import __version__
+from registry_wsgi.cli.check import check
 from registry_wsgi.cli.policy import policy
 from registry_wsgi.cli.purge_uploads import purge_uploads
 from registry_wsgi.cli.serve import serve
+from registry_wsgi.cli.show_stack import show_stack
 
 
 @click.group()
@@ -16,5 +18,5 @@ def main() -> None:
     """A container and artifact registry as a set of WSGI layers and plugins."""
 
 
-for verb in (serve, purge_uploads, policy):
+for verb in (serve, show_stack, check, purge_uploads, policy):
     main.add_command(verb)

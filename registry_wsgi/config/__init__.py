@@ -11,6 +11,8 @@ from typing import Any, Final
 
 from registry_wsgi.config import document, environment
 from registry_wsgi.config.checks import check
+from registry_wsgi.config.findings import Findings
+from registry_wsgi.config.http import ADDRESS, read_http
 from registry_wsgi.config.log import read_log
 from registry_wsgi.config.model import (
     HTTP,
@@ -42,16 +44,17 @@ __all__ = [
     "Storage",
     "UploadPurging",
     "Validation",
+    "examine",
     "load",
 ]
 
 Source = str | os.PathLike[str] | Mapping[str, Any]
 
 # Without any configuration: a registry for oneself.
-_ALONE: Final = {
+_ALONE: Final[dict[str, Any]] = {
     "version": "0.1",
     "storage": {"filesystem": {"rootdirectory": "./data"}, "cache": {"blobdescriptor": "inmemory"}},
-    "http": {"addr": "127.0.0.1:5000"},
+    "http": {"addr": ADDRESS},
 }
 _CACHED_DESCRIPTORS: Final = 10000
 _RESERVED: Final = TREE.children["storage"].children
@@ -65,6 +68,28 @@ def load(source: Source | None = None, environ: Mapping[str, str] | None = None)
     override a file; a mapping is overridden only where `environ` is given, and needs no `version`.
     Raises ConfigurationError, whose text is one line that names the key and what is allowed.
     """
+    findings = Findings()
+    configuration = _configuration(check(_document(source, environ, findings), findings), findings)
+    findings.raise_first()
+    return configuration
+
+
+def examine(
+    source: Source | None = None, environ: Mapping[str, str] | None = None
+) -> tuple[Configuration | None, Findings]:
+    """Return every problem of what `load` would be given, and what is left of it: a key with a problem is absent.
+
+    The configuration is None where nothing can be read at all.
+    """
+    findings = Findings()
+    with findings.noted():
+        checked = check(_document(source, environ, findings), findings)
+        return _configuration(checked, findings), findings
+    return None, findings
+
+
+def _document(source: Source | None, environ: Mapping[str, str] | None, findings: Findings) -> object:
+    """Return what is in the source, with what the environment says over it."""
     variables: Mapping[str, str] = os.environ if environ is None else environ
     if source is None:
         source = variables.get(environment.CONFIGURATION_PATH) or _ALONE
@@ -72,47 +97,37 @@ def load(source: Source | None = None, environ: Mapping[str, str] | None = None)
         source = {"version": "0.1", **source}
         variables = environ or {}
     content = document.plain(source) if isinstance(source, Mapping) else document.read(source)
-    warnings: list[str] = []
     if isinstance(content, dict):
-        warnings += environment.override(content, variables)
-    return _configuration(check({} if content is None else content, warnings), warnings)
+        environment.override(content, variables, findings)
+    return {} if content is None else content
 
 
-def _configuration(checked: dict[str, Any], warnings: list[str]) -> Configuration:
-    log = read_log(checked["log"], checked["loglevel"], warnings)
-    storage = _storage(checked, warnings)
+def _configuration(checked: dict[str, Any], findings: Findings) -> Configuration:
+    log = read_log(checked["log"], checked["loglevel"], findings)
+    storage = _storage(checked, findings)
     maxentries = checked["catalog"]["maxentries"]
     return Configuration(
         version=checked["version"],
         log=log,
         storage=storage,
-        http=_http(checked["http"]),
-        auth=_auth(checked["auth"]),
+        http=read_http(checked["http"], findings),
+        auth=_auth(checked["auth"], findings),
         middleware=_layers(checked["middleware"]["http"], "middleware.http"),
         catalog_maxentries=maxentries if maxentries > 0 else 1000,
         tags_maxtags=checked["tags"]["maxtags"] or 1000,
         validation=_validation(checked["validation"]),
-        schema1=_schema1(checked["compatibility"]["schema1"], warnings),
-        warnings=tuple(warnings),
+        schema1=_schema1(checked["compatibility"]["schema1"], findings),
+        warnings=tuple(findings.warnings),
     )
 
 
-def _storage(checked: dict[str, Any], warnings: list[str]) -> Storage:
+def _storage(checked: dict[str, Any], findings: Findings) -> Storage:
     section = checked["storage"]
-    drivers = [name for name in section if name not in _RESERVED]
-    if not drivers:
-        raise ConfigurationError(
-            "storage: no storage configuration provided; name one driver, such as storage.filesystem"
-        )
-    if len(drivers) > 1:
-        raise ConfigurationError(
-            f"storage: exactly one driver is allowed, not {', '.join(drivers)}"
-            f"; REGISTRY_STORAGE replaces the whole section; beside the driver: {', '.join(sorted(_RESERVED))}"
-        )
+    driver = _driver(section, findings)
     return Storage(
-        driver=drivers[0],
-        parameters=section[drivers[0]],
-        cache=_cache(section["cache"], _given(checked["redis"]), warnings),
+        driver=driver,
+        parameters=section.get(driver, {}),
+        cache=_cache(section["cache"], _given(checked["redis"]), findings),
         delete_enabled=section["delete"]["enabled"],
         readonly_enabled=section["maintenance"]["readonly"]["enabled"],
         uploadpurging=UploadPurging(**section["maintenance"]["uploadpurging"]),
@@ -121,37 +136,54 @@ def _storage(checked: dict[str, Any], warnings: list[str]) -> Storage:
     )
 
 
-def _auth(section: dict[str, Any]) -> Auth | None:
+def _driver(section: dict[str, Any], findings: Findings) -> str:
+    drivers = [name for name in section if name not in _RESERVED]
+    if not drivers:
+        findings.add(
+            ConfigurationError(
+                "storage: no storage configuration provided; name one driver, such as storage.filesystem"
+            )
+        )
+    if len(drivers) > 1:
+        findings.add(
+            ConfigurationError(
+                f"storage: exactly one driver is allowed, not {', '.join(drivers)}"
+                f"; REGISTRY_STORAGE replaces the whole section; beside the driver: {', '.join(sorted(_RESERVED))}"
+            )
+        )
+    return drivers[0] if drivers else "inmemory"
+
+
+def _auth(section: dict[str, Any], findings: Findings) -> Auth | None:
     controllers = [name for name in section if name.lower() not in {"", "none"}]
     if len(controllers) > 1 or (controllers and len(section) > 1):
-        raise ConfigurationError(f"auth: exactly one controller is allowed, not {', '.join(section)}")
+        findings.add(ConfigurationError(f"auth: exactly one controller is allowed, not {', '.join(section)}"))
     return Auth(controllers[0], section[controllers[0]]) if controllers else None
 
 
-def _cache(section: dict[str, Any], redis: dict[str, Any], warnings: list[str]) -> Cache | None:
+def _cache(section: dict[str, Any], redis: dict[str, Any], findings: Findings) -> Cache | None:
     """Return the cache by registry:2's rule: `layerinfo` counts only where `blobdescriptor` is absent, not empty."""
     provider, layerinfo, size = section["blobdescriptor"], section["layerinfo"], section["blobdescriptorsize"]
     if layerinfo is not None:
         effect = "which it means" if provider is None else "which is given too and counts"
-        warnings.append(f"storage.cache.layerinfo is deprecated: write storage.cache.blobdescriptor, {effect}")
+        findings.warnings.append(f"storage.cache.layerinfo is deprecated: write storage.cache.blobdescriptor, {effect}")
     provider = layerinfo if provider is None else provider
     if size is not None and provider != "inmemory":
-        warnings.append("storage.cache.blobdescriptorsize has an effect only with the cache inmemory")
+        findings.warnings.append("storage.cache.blobdescriptorsize has an effect only with the cache inmemory")
     if redis and provider != "redis":
-        warnings.append("redis has an effect only with the cache redis")
+        findings.warnings.append("redis has an effect only with the cache redis")
     if provider == "redis":
-        return _redis(redis)
+        return _redis(redis, findings)
     if provider == "inmemory":
         return Cache(provider, {"size": _CACHED_DESCRIPTORS if size is None else max(size, 0)})
     return Cache(provider, {}) if provider else None
 
 
-def _redis(section: dict[str, Any]) -> Cache:
+def _redis(section: dict[str, Any], findings: Findings) -> Cache:
     """Return the cache whose parameters are what is given in the section `redis`."""
     if not (section.get("addr") or section.get("addrs")):
-        raise ConfigurationError(
-            "redis.addr: required for the cache redis, but not given; allowed: an address such as 127.0.0.1:6379"
-        )
+        missing = "redis.addr: required for the cache redis, but not given; allowed: an address such as 127.0.0.1:6379"
+        findings.add(ConfigurationError(missing))
     return Cache("redis", section, section="redis")
 
 
@@ -161,9 +193,11 @@ def _given(section: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in inner.items() if value}
 
 
-def _schema1(section: dict[str, Any], warnings: list[str]) -> Schema1:
+def _schema1(section: dict[str, Any], findings: Findings) -> Schema1:
     if section["signingkeyfile"] and not section["enabled"]:
-        warnings.append("compatibility.schema1.signingkeyfile has an effect only with compatibility.schema1.enabled")
+        findings.warnings.append(
+            "compatibility.schema1.signingkeyfile has an effect only with compatibility.schema1.enabled"
+        )
     return Schema1(section["enabled"], section["signingkeyfile"])
 
 
@@ -182,34 +216,5 @@ def _layers(section: list[dict[str, Any]], key: str) -> tuple[Layer, ...]:
     return tuple(
         Layer(layer["name"], layer["options"], key=f"{key}[{number}]")
         for number, layer in enumerate(section)
-        if not layer["disabled"]
+        if layer["name"] and not layer["disabled"]
     )
-
-
-def _http(section: dict[str, Any]) -> HTTP:
-    if section["addr"].startswith("/") != (section["net"] == "unix"):
-        allowed = "the path of a socket" if section["net"] == "unix" else "a host and port such as 127.0.0.1:5000"
-        raise ConfigurationError(f"http.addr: must be {allowed} where http.net is {section['net']}")
-    return HTTP(
-        net=section["net"],
-        addr=section["addr"],
-        prefix=section["prefix"],
-        host=section["host"],
-        relativeurls=section["relativeurls"],
-        headers=section["headers"],
-        draintimeout=section["draintimeout"],
-        tls=_tls(section["tls"]),
-        trust_proxy_headers=section["trustproxyheaders"],
-    )
-
-
-def _tls(section: dict[str, Any]) -> TLS | None:
-    certificate, key, authorities = section["certificate"], section["key"], section["clientcas"]
-    if bool(certificate) != bool(key):
-        missing = "key" if certificate else "certificate"
-        raise ConfigurationError(f"http.tls.{missing}: required, but not given; allowed: the path of a PEM file")
-    if authorities and not certificate:
-        raise ConfigurationError("http.tls.clientcas: needs http.tls.certificate and http.tls.key")
-    if len(authorities) > 1:
-        raise ConfigurationError("http.tls.clientcas: only one file is allowed; put all certificates into it")
-    return TLS(certificate, key, "".join(authorities), section["minimumtls"]) if certificate else None

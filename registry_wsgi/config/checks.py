@@ -5,39 +5,42 @@ from __future__ import annotations
 import copy
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from registry_wsgi.config.schema import BARE, TREE, Key, Node, State
 from registry_wsgi.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    from registry_wsgi.config.findings import Findings
+
 _TYPES = {bool: "a boolean", int: "an integer", float: "a number", str: "text", list: "a list", dict: "a mapping"}
 
 
-def check(document: object, warnings: list[str]) -> dict[str, Any]:
-    """Return the document with every supported key in it; warnings of the others are appended.
+def check(document: object, findings: Findings) -> dict[str, Any]:
+    """Return the document with every supported key in it; of the others there are warnings.
 
-    Raises ConfigurationError for an unknown key, a missing required one, a value of the wrong
-    type, and a key that must not be neglected.
+    A problem is an unknown key, a missing required one, a value of the wrong type, and a key that must not be
+    neglected; a key with a problem has its default. Raises ConfigurationError where nothing can be read at all.
     """
     try:
-        return _section(TREE, document, "", warnings)
+        return _section(TREE, document, "", findings)
     except RecursionError as error:
         raise ConfigurationError("the configuration is nested too deeply, or in itself") from error
 
 
-def _value(node: Node, value: object, path: str, warnings: list[str]) -> Any:
+def _value(node: Node, value: object, path: str, findings: Findings) -> Any:
     if node.key:
-        _judge(node.key, value, path, warnings)
+        _judge(node.key, value, path, findings)
     if node.items:
-        return _elements(node.items, value, path, warnings)
+        return _elements(node.items, value, path, findings)
     if node.children or node.other:
-        return _section(node, value, path, warnings)
+        return _section(node, value, path, findings)
     return _leaf(node.key, value, path) if node.key and node.key.state is State.SUPPORTED else None
 
 
-def _judge(key: Key, value: object, path: str, warnings: list[str]) -> None:
+def _judge(key: Key, value: object, path: str, findings: Findings) -> None:
     if key.state is State.UNSUPPORTED and not key.idle(value):
-        warnings.append(f"{path} is not supported yet and has no effect")
+        findings.warnings.append(f"{path} is not supported yet and has no effect")
     if key.state is State.REFUSED and not key.idle(value):
         raise ConfigurationError(f"{path}: {key.lacks} is not available yet; remove the key to start without it")
 
@@ -53,15 +56,21 @@ def _leaf(key: Key, value: object, path: str) -> Any:
         raise _wrong(path, key.kind.allowed, value, secret=key.kind.secret) from error
 
 
-def _elements(item: Node, value: object, path: str, warnings: list[str]) -> list[Any]:
+def _elements(item: Node, value: object, path: str, findings: Findings) -> list[Any]:
     if value is None:
         return []
     if not isinstance(value, list):
         raise _wrong(path, "a list", value)
-    return [_value(item, element, f"{path}[{number}]", warnings) for number, element in enumerate(value)]
+    checked: list[Any] = []
+    for number, element in enumerate(value):
+        one = [] if item.key else [_absent(item)]  # a section that is wrong leaves the others their numbers
+        with findings.noted():
+            one = [_value(item, element, f"{path}[{number}]", findings)]
+        checked += one
+    return checked
 
 
-def _section(node: Node, value: object, path: str, warnings: list[str]) -> dict[str, Any]:
+def _section(node: Node, value: object, path: str, findings: Findings) -> dict[str, Any]:
     if path in BARE and isinstance(value, str):
         value = {value: None} if value else None
     if value is None and node.path.endswith("[]"):
@@ -73,14 +82,14 @@ def _section(node: Node, value: object, path: str, warnings: list[str]) -> dict[
         raise _wrong(path or "the configuration", "a mapping", value)
     for name, inner in value.items():
         child = node.child(name) if isinstance(name, str) else None
-        if child is None:
-            raise _unknown(f"{path}.{_shown(name)}".lstrip("."), name, node.children)
-        checked[name] = _value(child, inner, f"{path}.{_shown(name)}".lstrip("."), warnings)
+        with findings.noted():
+            if child is None:
+                raise _unknown(f"{path}.{_shown(name)}".lstrip("."), name, node.children)
+            checked[name] = _value(child, inner, f"{path}.{_shown(name)}".lstrip("."), findings)
     for name, child in node.children.items():
         if child.key and child.key.required and value.get(name) in (None, ""):
-            raise ConfigurationError(
-                f"{path}.{name}: required, but not given; allowed: {child.key.kind.allowed}".lstrip(".")
-            )
+            missing = f"{path}.{name}: required, but not given; allowed: {child.key.kind.allowed}".lstrip(".")
+            findings.add(ConfigurationError(missing))
     return checked
 
 

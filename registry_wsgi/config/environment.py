@@ -17,28 +17,29 @@ from registry_wsgi.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from registry_wsgi.config.findings import Findings
+
 PREFIX: Final = "REGISTRY_"
 CONFIGURATION_PATH: Final = "REGISTRY_CONFIGURATION_PATH"
 _INDEX_DIGITS: Final = 6
 
 
-def override(document: dict[Any, Any], environ: Mapping[str, str]) -> list[str]:
-    """Set in `document` what the variables say and return the warnings.
+def override(document: dict[Any, Any], environ: Mapping[str, str], findings: Findings) -> None:
+    """Set in `document` what the variables say.
 
-    Raises ConfigurationError for invalid YAML in a variable and for one that leads into a value that has no inside.
+    A problem is invalid YAML in a variable, and one that leads into a value that has no inside.
     """
     variables = {
         name: name.removeprefix(PREFIX).lower().split("_")
         for name in environ
         if name.startswith(PREFIX) and name != CONFIGURATION_PATH
     }
-    warnings = []
     for name, words in sorted(variables.items(), key=lambda item: [_sortable(word) for word in item[1]]):
         if words == ["version"] or not _matches(TREE, words):
-            warnings.append(f"{name} matches no configuration key and has no effect")
+            findings.warnings.append(f"{name} matches no configuration key and has no effect")
         else:
-            _set(document, TREE, words, yaml_document.parse(environ[name], name), name)
-    return warnings
+            with findings.noted():
+                _set(document, TREE, words, yaml_document.parse(environ[name], name), name)
 
 
 def _sortable(word: str) -> str:

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from registry_wsgi.config.model import Log, MailHook
 from registry_wsgi.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    from registry_wsgi.config.findings import Findings
 
-def read_log(section: dict[str, Any], loglevel: str | None, warnings: list[str]) -> Log:
+
+def read_log(section: dict[str, Any], loglevel: str | None, findings: Findings) -> Log:
     """Return what the checked section says; `loglevel` is its predecessor at the top of the file."""
     if loglevel is not None:
-        warnings.append("loglevel is deprecated: write log.level")
+        findings.warnings.append("loglevel is deprecated: write log.level")
+    hooks = []
+    for number, hook in enumerate(section["hooks"]):
+        if not hook["disabled"]:
+            with findings.noted():
+                hooks.append(_mail(hook, f"log.hooks[{number}]"))
     return Log(
         level=section["level"] or loglevel or "info",
         formatter=section["formatter"],
         fields=section["fields"],
         accesslog_disabled=section["accesslog"]["disabled"],
         reportcaller=section["reportcaller"],
-        hooks=tuple(
-            _mail(hook, f"log.hooks[{number}]") for number, hook in enumerate(section["hooks"]) if not hook["disabled"]
-        ),
+        hooks=tuple(hooks),
     )
 
 

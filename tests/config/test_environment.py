@@ -6,12 +6,21 @@ import pytest
 
 from registry_wsgi.config import Auth, Cache, Layer, load
 from registry_wsgi.config.environment import override
+from registry_wsgi.config.findings import Findings
 from registry_wsgi.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 HOOK = {"options": {"to": ["a@b.example"]}}
+
+
+def overridden(document: dict[str, Any], environ: dict[str, str]) -> list[str]:
+    """Apply the variables to the document and return the warnings. Raises the first problem."""
+    findings = Findings()
+    override(document, environ, findings)
+    findings.raise_first()
+    return findings.warnings
 
 
 @pytest.mark.parametrize(
@@ -99,7 +108,7 @@ HOOK = {"options": {"to": ["a@b.example"]}}
     ],
 )
 def test_variables_set_keys(document: dict[str, Any], environ: dict[str, str], expected: dict[str, Any]) -> None:
-    assert override(document, environ) == []
+    assert overridden(document, environ) == []
     assert document == expected
 
 
@@ -124,7 +133,7 @@ def test_variables_set_keys(document: dict[str, Any], environ: dict[str, str], e
 )
 def test_a_variable_that_matches_no_key_is_a_warning_and_its_value_is_not_read(name: str) -> None:
     document: dict[str, Any] = {}
-    assert override(document, {name: "{ no: YAML"}) == [f"{name} matches no configuration key and has no effect"]
+    assert overridden(document, {name: "{ no: YAML"}) == [f"{name} matches no configuration key and has no effect"]
     assert document == {}
 
 
@@ -149,7 +158,7 @@ def test_a_variable_that_cannot_be_applied_is_named(
     document: dict[str, Any], environ: dict[str, str], message: str
 ) -> None:
     with pytest.raises(ConfigurationError) as raised:
-        override(document, environ)
+        overridden(document, environ)
     assert message in str(raised.value)
     assert "hush" not in str(raised.value)
     assert "\n" not in str(raised.value)

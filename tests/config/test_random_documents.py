@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry_wsgi.config import Configuration, load
+from registry_wsgi.config import Configuration, examine, load
 from registry_wsgi.config.schema import KEYS
 from registry_wsgi.errors import ConfigurationError
 
@@ -56,13 +56,16 @@ variables = st.dictionaries(
 
 
 def check(source: Any, environ: dict[str, str]) -> None:
+    problems = [str(problem) for problem in examine(source, environ)[1].problems]
     try:
         config = load(source, environ)
     except ConfigurationError as error:
         text = str(error)
         assert text
-        assert "\n" not in text
+        assert text == problems[0]
+        assert not any("\n" in problem for problem in problems)
     else:
+        assert problems == []
         assert isinstance(config, Configuration)
         assert all(isinstance(warning, str) and "\n" not in warning for warning in config.warnings)
 

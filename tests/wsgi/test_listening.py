@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from registry_wsgi import config, server
 from tests.wire import Client
 from tests.wsgi.commands import refusal, refusal_of
 
@@ -228,43 +227,3 @@ def test_a_mistake_in_a_variable_is_one_line(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may listen on every port and read every file")
 def test_a_port_for_root_is_one_line(tmp_path: Path) -> None:
     assert refusal(tmp_path, on("127.0.0.1:1")) == "http.addr: cannot listen on 127.0.0.1:1: Permission denied"
-
-
-# ── the greeting ──────────────────────────────────────────────────────────────────────────────
-
-OPEN = "whoever reaches it can push"
-
-
-def greeting(capsys: pytest.CaptureFixture[str], http: dict[str, Any], **sections: Any) -> str:
-    server._greet(config.load({"storage": {"filesystem": {"rootdirectory": "/srv/r"}}, "http": http, **sections}))
-    return capsys.readouterr().err
-
-
-def test_the_greeting_names_address_storage_and_layers(capsys: pytest.CaptureFixture[str]) -> None:
-    assert greeting(capsys, {"addr": "127.0.0.1:5001", "prefix": "/a/"}).splitlines() == [
-        "registry-wsgi listens on http://127.0.0.1:5001/a/v2/",
-        "  storage   filesystem /srv/r",
-        "  layers    tracing → core",
-    ]
-
-
-@pytest.mark.parametrize("addr", [":5000", "0.0.0.0:5000", "192.0.2.1:5000", "[::]:5000", "registry.example.com:80"])
-def test_an_open_registry_that_others_reach_warns(capsys: pytest.CaptureFixture[str], addr: str) -> None:
-    assert OPEN in greeting(capsys, {"addr": addr})
-
-
-@pytest.mark.parametrize("addr", ["127.0.0.1:5000", "127.8.8.8:80", "localhost:5000", "[::1]:5000"])
-def test_one_on_loopback_does_not(capsys: pytest.CaptureFixture[str], addr: str) -> None:
-    assert OPEN not in greeting(capsys, {"addr": addr})
-
-
-def test_one_with_access_control_does_not(capsys: pytest.CaptureFixture[str]) -> None:
-    auth = {"silly": {"realm": "r", "service": "s"}}
-    assert OPEN not in greeting(capsys, {"addr": ":5000"}, auth=auth)
-
-
-def test_the_greeting_is_said_before_the_first_request(serve: Serve, tmp_path: Path) -> None:
-    running = serve(tmp_path / "data")
-    assert running.log.read_text().startswith(
-        f"registry-wsgi listens on {running.url}/v2/\n  storage   filesystem {tmp_path}/data\n  layers    tracing → "
-    )

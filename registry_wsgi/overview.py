@@ -1,0 +1,77 @@
+"""What a person sees of a registry: where it listens, where it stores, and which layers a request goes through."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING
+
+from registry_wsgi import plugins, wiring
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from registry_wsgi.config import HTTP, Auth, Cache, Configuration, Storage
+
+    Row = tuple[str, str]
+    """What is there, and the distribution of the plugin; empty for what is built in."""
+
+_PLACES = ("rootdirectory", "bucket", "container")
+"""The parameters of drivers that say where it is stored; others may be secrets."""
+
+
+def lines(config: Configuration) -> Iterator[str]:
+    """Yield the lines to print: a plugin is named with the distribution that it is from, and that one's version."""
+    yield f"registry-wsgi listens on {address(config.http)}"
+    parts = {
+        "storage": list(_storage(config.storage)),
+        "cache": list(_cache(config.storage.cache)),
+        "access": list(_access(config.auth)),
+        "layers": [*_layers(config), ("core", "")],
+    }
+    width = max(len(text) for rows in parts.values() for text, _ in rows)
+    for title, rows in parts.items():
+        for number, (text, origin) in enumerate(rows):
+            yield f"  {'' if number else title:9} {text:{width}}  {origin}".rstrip()
+    if config.auth is None and config.http.net == "tcp" and not _loopback(config.http.interface):
+        yield "  warning   no access control, and not on loopback: whoever reaches it can push"
+
+
+def address(http: HTTP) -> str:
+    """Return the URL of the API, or the path of the socket."""
+    if http.net == "unix":
+        return http.addr
+    host = f"[{http.interface}]" if ":" in http.interface else http.interface
+    return f"{'https' if http.tls else 'http'}://{host}:{http.port}{http.prefix or '/'}v2/"
+
+
+def _storage(storage: Storage) -> Iterator[Row]:
+    """Yield the driver, and what stands around it from the inside out."""
+    place = next((f" {storage.parameters[name]}" for name in _PLACES if name in storage.parameters), "")
+    yield f"{storage.driver}{place}", plugins.distribution(plugins.STORAGE_DRIVERS, storage.driver)
+    for each in storage.middleware:
+        yield f"in {each.name}", plugins.distribution(plugins.STORAGE_MIDDLEWARE, each.name)
+
+
+def _cache(cache: Cache | None) -> Iterator[Row]:
+    if cache is not None:
+        yield cache.provider, plugins.distribution(plugins.CACHE_PROVIDERS, cache.provider)
+
+
+def _access(auth: Auth | None) -> Iterator[Row]:
+    if auth is not None:
+        yield auth.controller, plugins.distribution(plugins.ACCESS_CONTROLLERS, auth.controller)
+
+
+def _layers(config: Configuration) -> Iterator[Row]:
+    """Yield the layers from the outside in, each with its stage."""
+    configured = {each.name for each in config.middleware}
+    for layer in wiring.layers(config):
+        origin = plugins.distribution(plugins.MIDDLEWARE, layer.name) if layer.name in configured else ""
+        yield f"{layer.name} ({layer.stage.name})", origin
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
