@@ -32,6 +32,7 @@ FLOORS = [
         "wiring",
         "maintenance",
         "listening",
+        "selftest",
         "preflight",
         "overview",
         "server",

@@ -8,6 +8,7 @@ from registry_wsgi._version import __version__
 from registry_wsgi.cli.check import check
 from registry_wsgi.cli.policy import policy
 from registry_wsgi.cli.purge_uploads import purge_uploads
+from registry_wsgi.cli.self_test import self_test
 from registry_wsgi.cli.serve import serve
 from registry_wsgi.cli.show_stack import show_stack
 
@@ -18,5 +19,5 @@ def main() -> None:
     """A container and artifact registry as a set of WSGI layers and plugins."""
 
 
-for verb in (serve, show_stack, check, purge_uploads, policy):
+for verb in (serve, show_stack, check, purge_uploads, policy, self_test):
     main.add_command(verb)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-SECONDS = 30.0
+SECONDS = 120.0
 
 
 def refusal(directory: Path, document: object, environment: Mapping[str, str] | None = None) -> str:
