@@ -40,9 +40,7 @@ class PolicyController:
         file: Document | None = None,
     ) -> None:
         if isinstance(users, TokenIssuer):
-            raise ConfigurationError(
-                "users: an issuer asks a policy, not the other way round: put it around this"
-            )
+            raise ConfigurationError("users: an issuer asks a policy, not the other way round: put it around this")
         self._users = users
         self._rules = PolicyRules(rules=rules, groups=groups, file=file)
 
