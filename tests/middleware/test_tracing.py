@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import uuid
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import pytest
 from webtest import TestApp
 
 from registry_wsgi import logs
-from registry_wsgi.context import ENVIRON_KEY
+from registry_wsgi.context import ENVIRON_KEY, Context
 from registry_wsgi.drivers.inmemory import InMemoryDriver
 from registry_wsgi.drivers.traced import TracedDriver
 from registry_wsgi.middleware.tracing import TracingLayer
@@ -110,6 +111,28 @@ def test_what_nobody_answered_is_a_500_that_tells_nothing(caplog: pytest.LogCapt
     response = TestApp(TracingLayer(failing)).get("/v2/", status=500)
     assert response.json == {"errors": [{"code": "UNKNOWN", "message": "unknown error"}]}
     assert "a bug" in caplog.text
+
+
+def test_a_500_takes_the_place_of_an_answer_that_was_begun() -> None:
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "4")])
+        raise RuntimeError("a bug")
+
+    assert TestApp(TracingLayer(app)).get("/v2/", status=500).json["errors"][0]["code"] == "UNKNOWN"
+
+
+def test_a_request_of_which_no_line_tells_needs_no_id(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("registry_wsgi", logs.ACCESS_LOGGER):
+        caplog.set_level(logging.ERROR, name)
+    monkeypatch.setattr(uuid, "uuid4", None)
+    stack_over(InMemoryDriver()).get("/v2/", status=200)
+
+
+def test_the_id_of_a_request_stays() -> None:
+    context = Context()
+    assert context.id == context.id != Context().id
 
 
 def test_the_context_is_the_only_thing_added_to_the_environ() -> None:
