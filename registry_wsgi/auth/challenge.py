@@ -67,6 +67,12 @@ def bearer_challenge(realm: str, service: str, access: Iterable[Access] = (), er
     return Unauthorized(detail_of(wanted), headers={"WWW-Authenticate": "Bearer " + ",".join(parts)})
 
 
+def bearer_refusal(realm: str, access: Iterable[Access], error: str) -> Unauthorized:
+    """Return the error that says what is wrong with a token where there is no server to get another (RFC 6750 §3)."""
+    header = f'Bearer realm="{_quotable(realm)}",error="{error}"'
+    return Unauthorized(detail_of(access), headers={"WWW-Authenticate": header})
+
+
 def scope_of(access: Iterable[Access]) -> str:
     actions: dict[tuple[str, str], list[str]] = {}
     for each in access:

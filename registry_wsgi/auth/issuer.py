@@ -148,7 +148,9 @@ class IssuerController:
         return jwt.encode({"alg": ALGORITHM, "kid": key.kid}, said, key.key, algorithms=[ALGORITHM])
 
     def _verifier(self, audience: str) -> TokenVerifier:
-        return TokenVerifier(self._keys, issuers=[self._issuer], audience=audience, algorithms=[ALGORITHM], clock=_now)
+        return TokenVerifier(
+            self._keys, issuers=[self._issuer], audiences=[audience], algorithms=[ALGORITHM], clock=_now
+        )
 
     def _realm_of(self, environ: WSGIEnvironment) -> str:
         scheme, root = environ["wsgi.url_scheme"], environ.get("SCRIPT_NAME", "")

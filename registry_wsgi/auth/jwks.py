@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import threading
 import time
-import urllib.request
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
+from registry_wsgi.auth.fetching import LONGEST, SECONDS, decoded, fetch
 from registry_wsgi.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -23,22 +21,24 @@ if TYPE_CHECKING:
 PublicKey = ECKey | RSAKey | OKPKey
 
 _KINDS: Mapping[object, type[PublicKey]] = {"EC": ECKey, "RSA": RSAKey, "OKP": OKPKey}
-_SECONDS = 5.0
 _FRESH_SECONDS = 3600.0
 _PAUSE_SECONDS = 30.0
-_LONGEST = 512 * 1024
+_CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
 
 
 class JWKS:
-    """Finds keys by id in the set at `place`, a path or an http(s) URL.
+    """Finds keys by id in the set at `place`, a path or an http(s) URL; `content` is another way to get it.
 
     The set is read again once an hour, so that a key that was taken out is forgotten, and for an id that is not in
     it, but then once in 30 seconds at most: anybody can make up ids. While it cannot be read the last one counts.
     Raises ConfigurationError for a file that is none; a server need not be there yet.
     """
 
-    def __init__(self, place: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, place: str, *, content: Callable[[], bytes] | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._place = place
+        self._content = content or (lambda: fetch(place) if is_url(place) else read_file(place))
         self._clock = clock
         self._lock = threading.Lock()
         self._keys: Mapping[str, PublicKey] = {}
@@ -53,9 +53,19 @@ class JWKS:
 
     def find(self, ctx: Context, kid: str) -> PublicKey | None:
         """Return the key, None where there is none of that id."""
-        if kid not in self._keys or self._clock() - self._read_at > _FRESH_SECONDS:
+        if kid not in self._keys or self._stale():
             self._refresh(ctx)
         return self._keys.get(kid)
+
+    def only(self, ctx: Context, algorithm: str) -> PublicKey | None:
+        """Return the key for signatures of `algorithm` where there is exactly one, for tokens that name none."""
+        if not self._keys or self._stale():
+            self._refresh(ctx)
+        fitting = [key for key in self._keys.values() if _fits(key, algorithm)]
+        return fitting[0] if len(fitting) == 1 else None
+
+    def _stale(self) -> bool:
+        return self._clock() - self._read_at > _FRESH_SECONDS
 
     def _refresh(self, ctx: Context) -> None:
         """Read the set, in one thread; those that want it at the same time wait for that one, and no lock is held."""
@@ -68,11 +78,10 @@ class JWKS:
                 mine: Future[None] = Future()
                 self._running = mine
         if running is not None:
-            running.exception(2 * _SECONDS)
+            running.exception(4 * SECONDS)
             return
         try:
-            content = fetch(self._place) if is_url(self._place) else read_file(self._place)
-            self._keys = parse(content)
+            self._keys = parse(self._content())
             self._read_at = self._clock()
         except (OSError, ValueError) as error:
             ctx.error("the key set cannot be read", **{"auth.jwks": self._place, "auth.error": error})
@@ -88,23 +97,7 @@ def is_url(place: str) -> bool:
 
 def read_file(path: str) -> bytes:
     with open(path, "rb") as file:
-        return file.read(_LONGEST + 1)
-
-
-def fetch(url: str) -> bytes:
-    """Return what is at the URL, which answers itself: a redirect is not followed. Raises OSError, ValueError."""
-    until = time.monotonic() + _SECONDS
-    request = urllib.request.Request(url, headers={"Accept": "application/json"})  # noqa: S310 - the operator's own
-    content = b""
-    try:
-        with _opener.open(request, timeout=_SECONDS) as response:
-            while block := response.read1(65536):
-                content += block
-                if len(content) > _LONGEST or time.monotonic() > until:
-                    raise ValueError("it is too long, or takes too long")
-    except http.client.HTTPException as error:
-        raise OSError(f"the server's answer cannot be read: {error}") from None
-    return content
+        return file.read(LONGEST + 1)
 
 
 def parse(content: bytes) -> dict[str, PublicKey]:
@@ -112,16 +105,11 @@ def parse(content: bytes) -> dict[str, PublicKey]:
 
     Keys of kinds that are not known here are left out (RFC 7517 §5), and secret ones, which no key set should have.
     """
-    if len(content) > _LONGEST:
-        raise ValueError(f"it is longer than {_LONGEST} bytes")
-    try:
-        document = json.loads(content)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    if not isinstance(document, dict) or not isinstance(document.get("keys"), list):
-        raise ValueError("it is no JSON object with a list of keys")
+    listed = decoded(content).get("keys")
+    if not isinstance(listed, list):
+        raise ValueError("it has no list of keys")
     keys: dict[str, PublicKey] = {}
-    for jwk in document["keys"]:
+    for jwk in listed:
         if isinstance(jwk, dict) and jwk.get("kty") in _KINDS and jwk.get("use", "sig") == "sig":
             key = public_key(jwk)
             keys[key.kid or key.thumbprint()] = key
@@ -146,9 +134,10 @@ def checked(key: PublicKey) -> PublicKey:
     return key
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: object, **__: object) -> None:
-        """Follow none: keys come from where the operator said, and from nowhere else."""
-
-
-_opener = urllib.request.build_opener(_NoRedirect)
+def _fits(key: PublicKey, algorithm: str) -> bool:
+    """Tell whether signatures of the algorithm can be verified with the key, and are meant to be (RFC 7518 §3.1)."""
+    if key.alg is not None and key.alg != algorithm:
+        return False
+    if isinstance(key, ECKey):
+        return _CURVES.get(algorithm) == key.curve_name
+    return algorithm.startswith(("RS", "PS")) if isinstance(key, RSAKey) else algorithm.startswith("Ed")

@@ -6,14 +6,12 @@ import re
 from typing import TYPE_CHECKING
 
 from registry_wsgi.auth.needed import CATALOG
-from registry_wsgi.auth.tokens import ALGORITHMS, BearerGate, TokenVerifier
+from registry_wsgi.auth.tokens import BearerGate, TokenVerifier, allowed_algorithms
 from registry_wsgi.auth.trust import TrustedKeys
 from registry_wsgi.errors import ConfigurationError
 from registry_wsgi.interfaces import Access, Grant
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from _typeshed.wsgi import WSGIEnvironment
 
     from registry_wsgi.context import Context
@@ -52,8 +50,8 @@ class TokenController:
         verifier = TokenVerifier(
             TrustedKeys(rootcertbundle=rootcertbundle, jwks=jwks),
             issuers=issuers,
-            audience=service,
-            algorithms=_algorithms(signingalgorithms),
+            audiences=[service],
+            algorithms=allowed_algorithms(signingalgorithms),
         )
 
         def server(environ: WSGIEnvironment) -> str:
@@ -72,20 +70,6 @@ def host_of(environ: WSGIEnvironment) -> str:
     """Return the host that the client named, if it can be one."""
     host = environ.get("HTTP_HOST", "")
     return host if _HOST.fullmatch(host) else f"{environ.get('SERVER_NAME', '')}:{environ.get('SERVER_PORT', '')}"
-
-
-def _algorithms(configured: Sequence[str] | None) -> Sequence[str]:
-    if configured is None:
-        return ALGORITHMS
-    if not isinstance(configured, list) or not configured:
-        raise ConfigurationError(f"signingalgorithms: must be a list; allowed: {', '.join(ALGORITHMS)}")
-    for name in configured:
-        if name not in ALGORITHMS:
-            raise ConfigurationError(
-                f"signingalgorithms: {str(name)[:40]!r} is not allowed, for only a key pair tells who signed"
-                f"; allowed: {', '.join(ALGORITHMS)}"
-            )
-    return configured
 
 
 def _is_text(value: object) -> bool:

@@ -14,9 +14,10 @@ from joserfc.errors import JoseError
 from joserfc.jws import JWSRegistry
 
 from registry_wsgi.auth.challenge import bearer_challenge, bearer_token
+from registry_wsgi.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from _typeshed.wsgi import WSGIEnvironment
     from joserfc.jwk import GuestProtocol
@@ -62,15 +63,19 @@ class Claims:
 
 
 class TokenVerifier:
-    """Verifies tokens of `issuers` for `audience`, and remembers those that were right, by a hash, for minutes."""
+    """Verifies tokens of `issuers` for one of `audiences`, and remembers the right ones, by a hash, for minutes.
+
+    `read` tells from a token's verified claims what they say here; it raises ValueError where they do not do.
+    """
 
     def __init__(
         self,
         keys: Keys,
         *,
         issuers: Collection[str],
-        audience: str,
+        audiences: Collection[str],
         algorithms: Collection[str] = ALGORITHMS,
+        read: Callable[[Mapping[str, Any]], Claims] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._keys = keys
@@ -79,10 +84,11 @@ class TokenVerifier:
             now=lambda: int(clock()),
             leeway=LEEWAY,
             iss={"essential": True, "values": list(issuers)},
-            aud={"essential": True, "value": audience},
+            aud={"essential": True, "values": list(audiences)},
             exp={"essential": True},
             sub={"allow_blank": True},
         )
+        self._read = read or _of_registries
         self._clock = clock
         self._lock = threading.Lock()
         self._remembered: TLRUCache[bytes, Claims] = TLRUCache(_REMEMBERED, _until, timer=clock)
@@ -112,9 +118,7 @@ class TokenVerifier:
         except (JoseError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
             # A header may be any JSON, and what the library makes of a strange one is not always its own error.
             raise ValueError(f"{type(error).__name__}: {error}") from None
-        return Claims(
-            said.get("sub") or "", texts(said.get("groups")), _granted(said.get("access")), float(said["exp"]), said
-        )
+        return self._read(said)
 
 
 class BearerGate:
@@ -152,8 +156,29 @@ class _Signatures(JWSRegistry):
         return self.algorithms[name]
 
 
+def allowed_algorithms(configured: Sequence[str] | None) -> Sequence[str]:
+    """Return the algorithms of a key `signingalgorithms`, all where it is absent. Raises ConfigurationError."""
+    if configured is None:
+        return ALGORITHMS
+    if not isinstance(configured, list) or not configured:
+        raise ConfigurationError(f"signingalgorithms: must be a list; allowed: {', '.join(ALGORITHMS)}")
+    for name in configured:
+        if name not in ALGORITHMS:
+            raise ConfigurationError(
+                f"signingalgorithms: {str(name)[:40]!r} is not allowed, for only a key pair tells who signed"
+                f"; allowed: {', '.join(ALGORITHMS)}"
+            )
+    return configured
+
+
 def _until(_: bytes, claims: Claims, now: float) -> float:
     return min(claims.expires + LEEWAY, now + _REMEMBERED_SECONDS)
+
+
+def _of_registries(said: Mapping[str, Any]) -> Claims:
+    """Return what a token says that a registry's token server made (Docker's "Token Authentication Implementation")."""
+    granted = _granted(said.get("access"))
+    return Claims(said.get("sub") or "", texts(said.get("groups")), granted, float(said["exp"]), said)
 
 
 def texts(claim: object) -> tuple[str, ...]:

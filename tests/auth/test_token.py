@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import json
 import threading
 import time
@@ -30,9 +27,11 @@ from tests.auth.forge import (
     bearer,
     certificate,
     claims,
+    hs256,
     kid_of,
     pem,
     token,
+    unsigned,
     x5c,
 )
 
@@ -67,11 +66,6 @@ def refused(controller: TokenController, text: str, *access: Access) -> str:
     with pytest.raises(Unauthorized) as raised:
         controller.authorize(CTX, environ(bearer(text)), access or (PULL,))
     return raised.value.headers["WWW-Authenticate"]
-
-
-def unsigned(header: dict[str, Any], said: dict[str, Any], signature: bytes = b"") -> str:
-    parts = (json.dumps(header).encode(), json.dumps(said).encode(), signature)
-    return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
 
 
 # ── what is trusted ───────────────────────────────────────────────────────────────────────────
@@ -201,13 +195,6 @@ def test_a_token_with_wrong_claims_is_refused(controller: TokenController, said:
     assert refused(controller, token(KEY, said, kid=KID)).endswith('error="invalid_token"')
 
 
-def hs256(secret: bytes, said: dict[str, Any]) -> str:
-    """Return a token whose secret is what everybody knows; libraries refuse to make one."""
-    text = unsigned({"alg": "HS256", "kid": KID}, said).rstrip(".")
-    signature = hmac.digest(secret, text.encode(), hashlib.sha256)
-    return f"{text}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
-
-
 def forged() -> dict[str, str]:
     """Return tokens that somebody else made, by the attack."""
     public = KEY.as_dict(private=False)
@@ -220,7 +207,10 @@ def forged() -> dict[str, str]:
     future = certificate(OTHER, "leaf", issuer=(KEY, "token server"), valid=(NOW + DAY, NOW + 3 * DAY))
     by_rsa_id = kid_of(RSA)
     return {
-        **{f"HS256 with the public key {number}": hs256(secret, claims()) for number, secret in enumerate(secrets)},
+        **{
+            f"HS256 with the public key {number}": hs256(secret, claims(), kid=KID)
+            for number, secret in enumerate(secrets)
+        },
         "none": unsigned({"alg": "none", "kid": KID}, claims()),
         "None": unsigned({"alg": "None", "kid": KID}, claims()),
         "an algorithm that is a list": unsigned({"alg": ["ES256"], "kid": KID}, claims()),
@@ -379,8 +369,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     now = [1000.0]
     init = JWKS.__init__
 
-    def with_clock(self: JWKS, place: str) -> None:
-        init(self, place, clock=lambda: now[0])
+    def with_clock(self: JWKS, place: str, **options: Any) -> None:
+        init(self, place, clock=lambda: now[0], **options)
 
     monkeypatch.setattr(JWKS, "__init__", with_clock)
     return lambda seconds: now.__setitem__(0, now[0] + seconds)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import bcrypt
 import pytest
 
+from tests.auth.provider import provider
 from tests.images import KB, Layout
 
 if TYPE_CHECKING:
@@ -78,3 +79,24 @@ def test_whoever_is_not_logged_in_gets_nothing(
     ):
         with pytest.raises(pytest.fail.Exception, match=r"authentication required|unauthorized"):
             stranger.skopeo(*command)
+
+
+def test_skopeo_logs_in_with_the_identity_token_of_its_workload(
+    serve: Serve, machine: Callable[[str], Machine], layout: Layout, tmp_path: Path
+) -> None:
+    layout.add_image([KB], "v1")
+    push = ("copy", "--dest-tls-verify=false", f"oci:{layout.directory}:v1")
+    login = ("login", "--tls-verify=false", "--username", "oidc", "--password")
+    with provider(tmp_path / "provider.log") as platform:
+        identity = {"issuer": platform.issuer, "audience": "registry", "claims": {"owner": "acme"}}
+        rules = [{"allow": ["pull", "push"], "who": "user:acme/app", "repositories": "acme/app"}]
+        policy = {"users": {"oidc": {**identity, "user": "{repository}"}}, "rules": rules}
+        issuer = {"service": "registry", "keys": str(tmp_path / "keys"), "users": {"policy": policy}}
+        server = serve(sections={"auth": {"issuer": issuer}})
+        client = machine("runner")
+        client.skopeo(*login, platform.token("registry", "job", owner="acme", repository="acme/app"), server.host)
+        client.skopeo(*push, f"docker://{server.host}/acme/app:v1")
+        with pytest.raises(pytest.fail.Exception, match=r"denied|unauthorized|authentication required"):
+            client.skopeo(*push, f"docker://{server.host}/acme/other:v1")
+        with pytest.raises(pytest.fail.Exception, match="invalid username/password"):
+            client.skopeo(*login, platform.token("registry", "job", owner="evil"), server.host)
