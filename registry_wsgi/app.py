@@ -66,13 +66,15 @@ def mount(
     *,
     access: AccessController | Authorize | None = None,
     open_access: bool = False,
+    input_terminated: bool = False,
 ) -> WSGIApplication:
     """Return an application that answers `/v2/` with the registry and everything else with `host`.
 
     `access` decides who may do what: a controller, or a function of the host's that is called with the environ and
     the access that a request needs, and returns a Grant. It takes the place of `auth` in `source`. Without any access
-    control everyone can push, and `open_access=True` must say that this is meant. Nothing of the host's is
-    touched, its logging neither. Raises ConfigurationError.
+    control everyone can push, and `open_access=True` must say that this is meant. `input_terminated=True` says that
+    the server ends a body of unknown length, as docker sends layers, although it does not say so itself. Nothing of
+    the host's is touched, its logging neither. Raises ConfigurationError.
     """
     config = _loaded(source)
     controller = CallableController(function=access) if callable(access) else access
@@ -92,8 +94,11 @@ def mount(
 
     def mounted(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
-        ours = path.startswith("/v2/") or path == "/v2"
-        return (registry if ours else host)(environ, start_response)
+        if not (path.startswith("/v2/") or path == "/v2" or environ.get("SCRIPT_NAME", "").endswith("/v2")):
+            return host(environ, start_response)
+        if input_terminated:
+            environ["wsgi.input_terminated"] = True
+        return registry(environ, start_response)
 
     return mounted
 
@@ -115,11 +120,24 @@ def build(config: Configuration, controller: AccessController | None = None) -> 
         app = _below(app, config.http.prefix.rstrip("/"))
     if config.http.trust_proxy_headers:
         app = ProxyFix(app, x_for=1, x_proto=1, x_host=1, x_prefix=1)
-    return app
+    return _rooted(app)
 
 
 def _loaded(source: Source) -> Configuration:
     return source if isinstance(source, configuration.Configuration) else configuration.load(source)
+
+
+def _rooted(app: WSGIApplication) -> WSGIApplication:
+    """Serve `app` also where a dispatcher took `/v2` for the script name: to the registry it is a part of paths."""
+
+    def rooted(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        script_name = environ.get("SCRIPT_NAME", "")
+        if script_name.endswith("/v2"):
+            environ["SCRIPT_NAME"] = script_name[: -len("/v2")]
+            environ["PATH_INFO"] = "/v2" + environ.get("PATH_INFO", "")
+        return app(environ, start_response)
+
+    return rooted
 
 
 def _below(app: WSGIApplication, prefix: str) -> WSGIApplication:

@@ -16,3 +16,12 @@ def test_the_table_of_errors_is_complete_and_true() -> None:
     assert {(name, code, int(status)) for name, code, status in rows} == {
         (each.__name__, each.code, each.status) for each in classes
     }
+
+
+def test_the_examples_of_the_page_on_embedding_run() -> None:
+    """One after the other, as they are read."""
+    names: dict[str, object] = {"__name__": "embedding"}
+    blocks = re.findall(r"^```python\n(.*?)^```", (DOCS / "embedding.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert len(blocks) >= 6
+    for block in blocks:
+        exec(compile(block, "embedding.md", "exec"), names)

@@ -20,20 +20,24 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 class Start(Protocol):
-    def __call__(self, example: str, *arguments: str, environment: Mapping[str, str]) -> servers.Server: ...
+    def __call__(
+        self, example: str, *arguments: str, environment: Mapping[str, str], program: str = "gunicorn"
+    ) -> servers.Server: ...
 
 
 @pytest.fixture
 def start_gunicorn(tmp_path: Path) -> Iterator[Start]:
     """Start gunicorn in the directory of an example, on a free port: `start("flask_host", "app:app", environment={})`.
 
-    The registry's storage is `tmp_path / "data"`.
+    The registry's storage is `tmp_path / "data"`. Another `program` takes its port by `--port`.
     """
     with ExitStack() as stack:
 
-        def start(example: str, *arguments: str, environment: Mapping[str, str]) -> servers.Server:
+        def start(
+            example: str, *arguments: str, environment: Mapping[str, str], program: str = "gunicorn"
+        ) -> servers.Server:
             port = servers.free_port()
-            log = tmp_path / f"gunicorn-{port}.log"
+            log = tmp_path / f"{program}-{port}.log"
             settings = {
                 "GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{port}",
                 "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY": str(tmp_path / "data"),
@@ -42,7 +46,13 @@ def start_gunicorn(tmp_path: Path) -> Iterator[Start]:
             inherited = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}
             with log.open("wb") as output:
                 process = subprocess.Popen(
-                    [sys.executable, "-m", "gunicorn", *arguments],
+                    [
+                        sys.executable,
+                        "-m",
+                        program,
+                        *arguments,
+                        *(() if program == "gunicorn" else ("--port", str(port))),
+                    ],
                     cwd=EXAMPLES / example,
                     env=inherited | settings | dict(environment),
                     stdin=subprocess.DEVNULL,
