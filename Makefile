@@ -10,7 +10,7 @@ PLUGINS := $(sort $(dir $(PLUGIN_METADATA)))
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
-.PHONY: help run test soak lint bench clean
+.PHONY: help run test soak lint bench profile clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -29,8 +29,12 @@ lint: $(VENV)/lint.stamp ## check style, form and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict
 
-bench: $(VENV)/test.stamp ## measure against Debian's docker-registry
+bench: $(VENV)/test.stamp ## measure against Debian's docker-registry and nginx; ARGS="--rows get-tag patch" is less of it
 	$(BIN)/python -m benchmarks $(ARGS)
+
+profile: $(VENV)/test.stamp ## show where a request's time goes, as an SVG; ARGS="--row patch" is another request
+	$(INSTALL) --editable '.[profile]'
+	$(BIN)/python -m benchmarks.profile $(ARGS)
 
 clean: ## remove what these commands made, ./data apart
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

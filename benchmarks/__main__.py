@@ -1,10 +1,11 @@
-"""`python -m benchmarks`: start both registries, let them take turns, print the table."""
+"""`python -m benchmarks`: start the servers, let them take turns at each row, print the table."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -12,17 +13,22 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import client, machine, tools
-from .content import Image, make_image
+from . import client, machine, plot, tools
+from .content import make_image
 from .errors import BenchmarkError
-from .rivals import COMMANDS, Rival
+from .measures import Run
 from .rows import ROWS, Row
-from .table import Result, render
+from .servers import Peer, Servers
+from .table import Result, amount, render
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .content import Image
+
 RESULTS = Path(__file__).parent / "results"
+MEMORY = Path("/dev/shm")
+WARM_UP_SECONDS = 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are ended here as well
     try:
-        tools.require(["wrk", "ab", "taskset", "docker-registry"])
+        tools.require(["wrk", "ab", "taskset", "docker-registry", "nginx"])
         run(options)
     except BenchmarkError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
@@ -42,19 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line's grammar."""
-    kinds = ", ".join(COMMANDS)
     known = [row.name for row in ROWS]
     result = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    result.add_argument("--rounds", type=positive, default=5, help="runs of each row and rival (%(default)s)")
+    result.add_argument("--rounds", type=positive, default=5, help="runs of each row and server (%(default)s)")
     result.add_argument("--seconds", type=positive, default=4, help="length of one run under load (%(default)s)")
     result.add_argument("--rows", nargs="+", choices=known, default=known, metavar="ROW", help=", ".join(known))
     result.add_argument(
-        "--rivals",
-        nargs=2,
-        choices=list(COMMANDS),
-        default=list(COMMANDS),
-        metavar="NAME",
-        help=f"the two to compare, of: {kinds}; the same one twice shows the noise of the machine",
+        "--peer", action="append", default=[], type=peer, metavar="NAME=URL", help="a registry that runs already"
     )
     result.add_argument("--directory", type=Path, help="where the storage goes for the run (the temporary directory)")
     result.add_argument("--json", type=Path, metavar="FILE", help="where the results go (benchmarks/results/DATE.json)")
@@ -69,54 +69,67 @@ def positive(text: str) -> int:
     return value
 
 
+def peer(text: str) -> Peer:
+    """Return the registry of `NAME=URL`."""
+    name, _, url = text.partition("=")
+    if not name or not url.startswith("http://"):
+        raise ValueError(text)
+    return Peer(name, url.rstrip("/"))
+
+
 def run(options: argparse.Namespace) -> None:
     """Measure all rows, print the table and write the results."""
     server_core, load_core = cores()
     os.sched_setaffinity(0, {load_core})  # and with us wrk, ab and our own client
     with ExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", dir=options.directory)))
+        directory = temporary(stack, options.directory)
+        memory = temporary(stack, MEMORY if os.access(MEMORY, os.W_OK) else None)
         facts = machine.facts(directory)
         facts["pinned"] = f"servers to core {server_core}, load to core {load_core}"
         print("\n".join(f"{name + ':':<17}{value}" for name, value in facts.items()), flush=True)
-        names = distinct(options.rivals)
-        rivals = [
-            stack.enter_context(Rival(name, kind, directory, server_core))
-            for name, kind in zip(names, options.rivals, strict=True)
-        ]
         image = make_image()
-        for rival in rivals:
-            client.push(rival.url, image)
-            client.check(rival.url, image)
-        chosen = [row for row in ROWS if row.name in options.rows]
-        results = [measure(row, rivals, image, options) for row in chosen]
-    print(f"\n{render(results, *names)}")
-    print(f"\nratio: above 1.00, {names[0]} is ahead; spread: of the ratios of {options.rounds} pairs of runs")
+        servers = Servers(directory, memory, server_core, image)
+        stack.callback(servers.stop)
+        for each in options.peer:
+            client.push(each, image)
+            client.check(each, image)
+        results = [measure(row, servers, image, options) for row in ROWS if row.name in options.rows]
+    print(f"\n\n{render(results)}")
+    print(f"\nratio: ours to theirs, the median of {options.rounds} pairs of runs; spread: the least and the most")
     document: dict[str, object] = {
         "machine": facts,
         "options": {"rounds": options.rounds, "seconds": options.seconds},
-        "rivals": names,
-        "rows": [result.to_dict(*names) for result in results],
+        "rows": [result.to_dict() for result in results],
     }
     path = options.json or RESULTS / (facts["date"].replace(":", "") + ".json")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document, indent=2) + "\n")
-    print(f"written to {path}")
+    path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    path.with_suffix(".svg").write_text(plot.draw(document))
+    print(f"written to {path} and, as a picture, .svg")
 
 
-def measure(row: Row, rivals: Sequence[Rival], image: Image, options: argparse.Namespace) -> Result:
-    """Let the rivals take turns at one row, each warmed up first."""
-    result = Result(row.name, row.title, row.unit, row.less_is_better, {}, {})
-    for rival in rivals:
-        row.warm_up(rival, image, options.seconds)
-        result.values[rival.name], result.busy[rival.name] = [], []
+def measure(row: Row, servers: Servers, image: Image, options: argparse.Namespace) -> Result:
+    """Let ours, theirs and the peers take turns at one row, each warmed up first."""
+    result = Result(row)
+    turns = [(servers.get(row.ours), row.measure, result.ours)]
+    turns.append((servers.get(row.theirs), row.baseline or row.measure, result.theirs))
+    for each in options.peer if row.peers else ():
+        turns.append((each, row.measure, result.peers.setdefault(each.name, [])))
     print(f"\n{row.title}, {row.unit}", end=":", flush=True)
-    for _ in range(options.rounds):
-        for rival in rivals:
-            sample = row.measure(rival, image, options.seconds)
-            result.values[rival.name].append(sample.value)
-            result.busy[rival.name].append(sample.busy)
-            print(f" {sample.value:,.1f}", end="", flush=True)
+    for target, take, _ in turns:
+        take(Run(target, image, WARM_UP_SECONDS))
+    for _ in range(min(options.rounds, row.most_rounds)):
+        for target, take, samples in turns:
+            samples.append(take(Run(target, image, options.seconds)))
+            print(f" {amount(samples[-1].value)}", end="", flush=True)
     return result
+
+
+def temporary(stack: ExitStack, parent: Path | None) -> Path:
+    """Return a directory that is there until the stack is unwound."""
+    path = Path(tempfile.mkdtemp(prefix="bench-", dir=parent))
+    stack.callback(shutil.rmtree, path, ignore_errors=True)  # a server that is ending may still write
+    return path
 
 
 def cores() -> tuple[int, int]:
@@ -125,12 +138,6 @@ def cores() -> tuple[int, int]:
     if len(allowed) < 2:
         raise BenchmarkError("two cores are needed: one for the server, one for the load")
     return allowed[0], allowed[1]
-
-
-def distinct(names: Sequence[str]) -> list[str]:
-    """Return the names, told apart where one is there twice."""
-    first, second = names
-    return [first, second if second != first else f"{second} again"]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A small client of the registry API for what wrk and ab cannot do: push, check, and move large bodies cheaply."""
+"""A small client of the registry API for what wrk and ab cannot do: push, check, and fetch large bodies cheaply."""
 
 from __future__ import annotations
 
@@ -6,82 +6,46 @@ import hashlib
 import selectors
 import socket
 import time
-from contextlib import ExitStack, closing
-from http.client import HTTPConnection, HTTPResponse
-from urllib.parse import urljoin, urlsplit
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from .content import ACCEPT, CHUNK, MANIFEST_TYPE, REPOSITORY, TAG, Blob, Image, blob_path, manifest_path
+from . import uploads
+from .content import ACCEPT, CHUNK, MANIFEST_TYPE, TAG, Blob, Image, blob_path, manifest_path
 from .errors import BenchmarkError
+from .wire import ANSWER_SECONDS, answer, connect
 
-ANSWER_SECONDS = 120.0
-
-
-def connect(url: str) -> closing[HTTPConnection]:
-    """Return a connection to the registry at `url`, closed at the end of the `with` block."""
-    address = urlsplit(url).netloc
-    return closing(HTTPConnection(address, timeout=ANSWER_SECONDS))
+if TYPE_CHECKING:
+    from .wire import Target
 
 
-def answer(connection: HTTPConnection, expected: int) -> HTTPResponse:
-    """Return the answer to the request just sent; another status than `expected` ends the run."""
-    response = connection.getresponse()
-    if response.status != expected:
-        text = response.read(2000).decode(errors="replace").strip()
-        raise BenchmarkError(f"{connection.host}:{connection.port} answered {response.status}, not {expected}: {text}")
-    return response
-
-
-def begin_upload(connection: HTTPConnection) -> str:
-    """Open an upload and return its location."""
-    connection.request("POST", f"/v2/{REPOSITORY}/blobs/uploads/", headers={"Content-Length": "0"})
-    return location(connection, answer(connection, 202))
-
-
-def location(connection: HTTPConnection, response: HTTPResponse) -> str:
-    """Read an answer to its end and return its Location as path and query: it may be absolute or not."""
-    response.read()
-    target = urlsplit(urljoin(f"http://{connection.host}/", response.headers["Location"]))
-    return f"{target.path}?{target.query}"
-
-
-def send_upload(connection: HTTPConnection, upload: str, blob: Blob) -> None:
-    """Send the whole blob as one chunked PATCH and close the upload with PUT."""
-    connection.putrequest("PATCH", upload)
-    connection.putheader("Content-Type", "application/octet-stream")
-    connection.putheader("Transfer-Encoding", "chunked")
-    connection.endheaders()
-    for frame in blob.frames():
-        connection.send(frame)
-    upload = location(connection, answer(connection, 202))
-    separator = "" if upload.endswith("?") else "&"
-    connection.request("PUT", f"{upload}{separator}digest={blob.digest}", headers={"Content-Length": "0"})
-    answer(connection, 201).read()
-
-
-def push(url: str, image: Image) -> None:
+def push(target: Target, image: Image) -> None:
     """Push the image under its tag."""
-    with connect(url) as connection:
-        for blob in image.blobs:
-            send_upload(connection, begin_upload(connection), blob)
-        connection.request("PUT", manifest_path(TAG), image.manifest, {"Content-Type": MANIFEST_TYPE})
+    with connect(target) as connection:
+        for blob in (*image.layers, image.config):
+            uploads.put(connection, uploads.begin(connection, target.headers), blob, target.headers)
+        headers = {"Content-Type": MANIFEST_TYPE, **target.headers}
+        connection.request("PUT", manifest_path(TAG), image.manifest, headers)
         answer(connection, 201).read()
 
 
-def check(url: str, image: Image) -> None:
+def check(target: Target, image: Image, *, manifests: bool = True) -> None:
     """Fetch all of the image once: figures of a server that answers with other bytes are worth nothing."""
-    wanted = {blob_path(blob): blob.digest for blob in image.blobs}
-    wanted |= {manifest_path(reference): image.manifest_digest for reference in (TAG, image.manifest_digest)}
-    with connect(url) as connection:
+    wanted = {blob_path(blob): blob.digest for blob in (*image.layers, image.config)}
+    if manifests:
+        wanted |= {manifest_path(reference): image.manifest_digest for reference in (TAG, image.manifest_digest)}
+    headers = {"Accept": ACCEPT, **target.headers}
+    with connect(target) as connection:
         for path, digest in wanted.items():
-            connection.request("GET", path, headers={"Accept": ACCEPT})
+            connection.request("GET", path, headers=headers)
             response = answer(connection, 200)
             if f"sha256:{hashlib.file_digest(response, 'sha256').hexdigest()}" != digest:
-                raise BenchmarkError(f"{url}{path} is not what was pushed")
-            connection.request("HEAD", path, headers={"Accept": ACCEPT})
+                raise BenchmarkError(f"{target.url}{path} is not what was pushed")
+            connection.request("HEAD", path, headers=headers)
             head = answer(connection, 200)
             head.read()
             if head.headers["Content-Length"] != response.headers["Content-Length"]:
-                raise BenchmarkError(f"{url}{path}: HEAD and GET differ in Content-Length")
+                raise BenchmarkError(f"{target.url}{path}: HEAD and GET differ in Content-Length")
 
 
 class Download:
@@ -125,8 +89,8 @@ class Download:
         return len(body)
 
 
-def download(url: str, blob: Blob, connections: int, seconds: float) -> float:
-    """Fetch the blob over several connections for some seconds; return bytes a second."""
+def download(url: str, blob: Blob, connections: int, seconds: float) -> tuple[int, float]:
+    """Fetch the blob over several connections for some seconds; return the bytes and the seconds that it was."""
     with ExitStack() as stack, selectors.DefaultSelector() as selector:
         downloads = [Download(url, blob) for _ in range(connections)]
         for each in downloads:
@@ -138,4 +102,4 @@ def download(url: str, blob: Blob, connections: int, seconds: float) -> float:
             if not ready:
                 raise BenchmarkError(f"no byte of a download came in {ANSWER_SECONDS:.0f} s")
             total += sum(key.data.receive() for key, _ in ready)
-        return total / elapsed
+        return total, elapsed

@@ -1,4 +1,4 @@
-"""What the rivals store and send: blobs that are cheap to make, and an image of them."""
+"""What the servers store and send: blobs that are cheap to make, and an image of them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ACCEPT = ", ".join(
 
 @dataclass(frozen=True)
 class Blob:
-    """`size` bytes: one random block over and over, other for each `seed`, so that no rival has it already."""
+    """`size` bytes: one random block over and over, other for each `seed`, so that no server has it already."""
 
     seed: int
     size: int
@@ -79,15 +79,16 @@ def frame(data: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Image:
-    """An image of a small and a large layer, which every rival holds before it is measured."""
+    """An image of three layers, which every server holds before it is measured."""
 
     small: Blob
+    medium: Blob
     large: Blob
     config: Blob
 
     @property
-    def blobs(self) -> tuple[Blob, ...]:
-        return (self.small, self.large, self.config)
+    def layers(self) -> tuple[Blob, ...]:
+        return (self.small, self.medium, self.large)
 
     @cached_property
     def manifest(self) -> bytes:
@@ -95,7 +96,7 @@ class Image:
             "schemaVersion": 2,
             "mediaType": MANIFEST_TYPE,
             "config": descriptor(CONFIG_TYPE, self.config),
-            "layers": [descriptor(LAYER_TYPE, self.small), descriptor(LAYER_TYPE, self.large)],
+            "layers": [descriptor(LAYER_TYPE, layer) for layer in self.layers],
         }
         return json.dumps(document, indent=2).encode()
 
@@ -120,5 +121,6 @@ def manifest_path(reference: str) -> str:
 
 
 def make_image() -> Image:
-    """Return the image of the rows "GET blob 100 KB" and "GET blob 200 MB"."""
-    return Image(small=Blob(1, 100_000), large=Blob(2, 200 * MEGABYTE), config=Blob(3, 2_000))
+    """Return the image of the rows "GET blob …"."""
+    sizes = {"small": 10_000, "medium": MEGABYTE, "large": 200 * MEGABYTE, "config": 2_000}
+    return Image(**{name: Blob(seed, size) for seed, (name, size) in enumerate(sizes.items())})

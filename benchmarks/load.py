@@ -4,26 +4,46 @@ from __future__ import annotations
 
 import re
 import subprocess
+from typing import TYPE_CHECKING
 
 from .content import ACCEPT
 from .errors import BenchmarkError
 
+if TYPE_CHECKING:
+    from .wire import Target
+
 CONNECTIONS = 16
 
 
-def get(url: str, seconds: float) -> float:
+def get(target: Target, path: str, seconds: float) -> float:
     """Return the GET requests a second that wrk measures over 16 kept connections."""
-    whole = max(1, round(seconds))  # wrk takes no fractions
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{whole}s", "--timeout", "30s", "-H", f"Accept: {ACCEPT}", url]
-    return parse_wrk(report(command))
+    return parse_wrk(report(wrk(target, path, seconds, CONNECTIONS)))
 
 
-def head(url: str, seconds: float) -> float:
+def slowest(target: Target, path: str, seconds: float) -> float:
+    """Return the milliseconds within which 99 of 100 GET requests are answered, asked one after the other."""
+    return parse_latency(report(wrk(target, path, seconds, 1, "--latency")))
+
+
+def head(target: Target, path: str, seconds: float, *, missing: bool = False) -> float:
     """Return the HEAD requests a second that ab measures over 16 kept connections; wrk cannot send HEAD."""
     whole = max(1, round(seconds))
     # -n bounds the run as well, at 50,000 where it is not given; ab wants it after -t.
-    command = ["ab", "-q", "-i", "-k", "-c", str(CONNECTIONS), "-t", str(whole), "-n", str(whole * 200_000), url]
-    return parse_ab(report(command))
+    command = ["ab", "-q", "-i", "-k", "-c", str(CONNECTIONS), "-t", str(whole), "-n", str(whole * 200_000)]
+    return parse_ab(report([*command, *headers(target), target.url + path]), missing=missing)
+
+
+def wrk(target: Target, path: str, seconds: float, connections: int, *options: str) -> list[str]:
+    """Return wrk's command line."""
+    whole = max(1, round(seconds))  # wrk takes no fractions
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{whole}s", "--timeout", "30s", *options]
+    return [*command, *headers(target), target.url + path]
+
+
+def headers(target: Target) -> list[str]:
+    """Return the options that make wrk and ab send what docker does, and what the server asks for."""
+    sent = {"Accept": ACCEPT, **target.headers}
+    return [word for name, value in sent.items() for word in ("-H", f"{name}: {value}")]
 
 
 def report(command: list[str]) -> str:
@@ -41,13 +61,28 @@ def parse_wrk(text: str) -> float:
     return number(r"^Requests/sec:\s+([\d.]+)", text, "wrk")
 
 
-def parse_ab(text: str) -> float:
-    """Return `Requests per second` of a report in which every request succeeded on a kept connection."""
-    for label in ("Failed requests", "Write errors", "Non-2xx responses"):
+def parse_latency(text: str) -> float:
+    """Return the 99th percentile of `wrk --latency` in milliseconds."""
+    parse_wrk(text)
+    found = re.search(r"^\s*99%\s+([\d.]+)(us|ms|s)$", text, re.MULTILINE)
+    if found is None:
+        raise BenchmarkError(f"wrk reported no latency:\n{text.strip()}")
+    return float(found[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[found[2]]
+
+
+def parse_ab(text: str, *, missing: bool = False) -> float:
+    """Return `Requests per second` of a report in which every request succeeded on a kept connection.
+
+    `missing` means that every one must have failed to find what it asked for.
+    """
+    for label in ("Failed requests", "Write errors"):
         found = re.search(rf"^{label}:\s+(\d+)", text, re.MULTILINE)
         if found and int(found[1]):
             raise BenchmarkError(f"ab: {found[0]}")
     complete = number(r"^Complete requests:\s+(\d+)", text, "ab")
+    refused = re.search(r"^Non-2xx responses:\s+(\d+)", text, re.MULTILINE)
+    if (int(refused[1]) if refused else 0) != (complete if missing else 0):
+        raise BenchmarkError(f"ab: {refused[0] if refused else 'what should be missing was found'}")
     kept = number(r"^Keep-Alive requests:\s+(\d+)", text, "ab")
     if not complete or kept < 0.9 * complete:
         raise BenchmarkError(f"ab: only {kept:.0f} of {complete:.0f} requests came over a kept connection")

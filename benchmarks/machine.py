@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import tools
 from .content import CHUNK, MEGABYTE
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ def facts(directory: Path) -> dict[str, str]:
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "registry-wsgi": package("registry-wsgi"),
         "granian": package("granian"),
+        "gunicorn": package("gunicorn"),
         "docker-registry": first_line(["docker-registry", "--version"]),
+        "nginx": first_line([tools.find("nginx") or "nginx", "-v"]),
         "wrk": first_line(["wrk", "-v"]),
         "ab": first_line(["ab", "-V"]),
         "disk": f"{disk_speed(directory):,.0f} MB/s written and flushed",

@@ -1,121 +1,147 @@
-"""The rows of the table: what is asked of a rival, and in which unit the answer counts."""
+"""The rows of the table: who is measured against whom, and what the goal is."""
 
 from __future__ import annotations
 
-import itertools
-import os
-import shutil
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from . import client, load
-from .content import MEGABYTE, TAG, Blob, Image, blob_path, manifest_path
-from .processes import PeakMemory, cpu_seconds
+from . import measures, pages, uploads
+from .content import TAG, Blob, Image, blob_path, manifest_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .rivals import Rival
+    from .measures import Run, Sample
 
-UPLOAD_SIZE = 500 * MEGABYTE
-WARM_UP_SIZE = 50 * MEGABYTE
-SETTLE_SECONDS = 0.5
+    Measure = Callable[[Run], Sample]
 
-_seeds = itertools.count(1000)
+OURS, THEIRS = "registry-wsgi", "docker-registry"
+
+RATE, SPEED, COST, COUNT = "requests/s", "MB/s", "CPU s/GB", "uploads/s"
 
 
 @dataclass(frozen=True)
-class Sample:
-    """One run: its figure, and the share of its core that the server was busy meanwhile (1.0 is all of it)."""
+class Goal:
+    """A bound of the ratio or, with `absolute`, of our own figure: a lower one, or with `most` an upper one."""
 
-    value: float
-    busy: float
+    limit: float
+    most: bool = False
+    absolute: bool = False
+
+    def met(self, value: float, ratio: float) -> bool:
+        """Tell whether it is reached, by our figure and its ratio to the other."""
+        figure = value if self.absolute else ratio
+        return figure <= self.limit if self.most else figure >= self.limit
+
+    def text(self, unit: str) -> str:
+        """Return how it is printed."""
+        return f"{'≤' if self.most else '≥'} {self.limit:g}{f' {unit}' if self.absolute else ''}"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. `measure` and `warm_up` take the rival, the image and the seconds of a run."""
+    """One line of the table: `ours` and `theirs` name servers, which take turns; the ratio is ours to theirs.
+
+    `baseline` measures `theirs` where that is done in another way; `against` is what the table then calls it.
+    Peers take part in rows that are about any registry.
+    """
 
     name: str
     title: str
     unit: str
-    measure: Callable[[Rival, Image, float], Sample]
-    warm_up: Callable[[Rival, Image, float], object]
-    less_is_better: bool = False
+    measure: Measure
+    goal: Goal | None
+    ours: str = OURS
+    theirs: str = THEIRS
+    baseline: Measure | None = None
+    against: str = ""
+    peers: bool = False
+    most_rounds: int = 100
 
 
-def observed(rival: Rival, run: Callable[[], float]) -> Sample:
-    """Run once while watching how busy the server is."""
-    cpu, begun = cpu_seconds(rival.pid), time.monotonic()
-    value = run()
-    elapsed = time.monotonic() - begun
-    return Sample(value, (cpu_seconds(rival.pid) - cpu) / elapsed)
+def _requests(name: str, title: str, measure: Measure, goal: float) -> Row:
+    return Row(name, title, RATE, measure, Goal(goal), peers=True)
 
 
-def requests(name: str, title: str, run: Callable[[str, float], float], path: Callable[[Image], str]) -> Row:
-    """Return a row of small requests, driven by wrk or ab."""
-
-    def measure(rival: Rival, image: Image, seconds: float) -> Sample:
-        return observed(rival, lambda: run(rival.url + path(image), seconds))
-
-    return Row(name, title, "requests/s", measure, lambda rival, image, _: measure(rival, image, 1))
+def _on_gunicorn(name: str, title: str, measure: Measure, goal: float) -> Row:
+    return Row(f"{name}-gunicorn", f"{title}, on gunicorn", RATE, measure, Goal(goal), ours="gunicorn")
 
 
-def download(rival: Rival, image: Image, seconds: float) -> Sample:
-    """Return MB/s of the large blob."""
-    sample = observed(rival, lambda: client.download(rival.url, image.large, load.CONNECTIONS, seconds) / MEGABYTE)
-    time.sleep(SETTLE_SECONDS)  # the server still has to notice that its clients left
-    return sample
+def _relative(name: str, title: str, ours: str, goal: Goal | None) -> Row:
+    """Return a row of our own pulls under conditions, against those without."""
+    return Row(name, f"GET manifest by tag, {title}", RATE, GET_TAG, goal, ours=ours, theirs=OURS)
 
 
-def upload(rival: Rival, size: int = UPLOAD_SIZE) -> Sample:
-    """Return MB/s of a blob sent as one chunked PATCH and closed with PUT, then take it off the disk."""
-    blob = Blob(next(_seeds), size)
-    _ = blob.digest  # made before the clock runs, as is the upload itself
-    os.sync()  # what others have not written yet is not this one's cost
-    with client.connect(rival.url) as connection:
-        location = client.begin_upload(connection)
-        begun = time.monotonic()
-        cpu = cpu_seconds(rival.pid)
-        client.send_upload(connection, location, blob)
-        elapsed = time.monotonic() - begun
-        sample = Sample(size / elapsed / MEGABYTE, (cpu_seconds(rival.pid) - cpu) / elapsed)
-    remove(rival, blob)
-    return sample
+def _page(name: str, title: str, path: str) -> Row:
+    return Row(name, title, "ms", measures.page(path), Goal(2, most=True), ours="100,000 names", theirs="1,000 names")
 
 
-def remove(rival: Rival, blob: Blob) -> None:
-    """Delete the blob's file, which nobody asks for again: a run would fill small disks otherwise."""
-    hexadecimal = blob.digest.removeprefix("sha256:")
-    shutil.rmtree(rival.root / "docker/registry/v2/blobs/sha256" / hexadecimal[:2] / hexadecimal)
+def _tag(_: Image) -> str:
+    return manifest_path(TAG)
 
 
-def memory(rival: Rival, image: Image, seconds: float) -> Sample:
-    """Return MB by which a server just started grows over one upload and then concurrent downloads."""
-    rival.restart()  # it is asked for /v2/ alone before it counts as idle
-    time.sleep(SETTLE_SECONDS)
-    with PeakMemory(rival.pid) as peak:
-        upload(rival)
-        load_sample = download(rival, image, seconds)
-    return Sample(peak.growth / MEGABYTE, load_sample.busy)
-
-
-def warm_up_upload(rival: Rival, _image: Image, _seconds: float) -> None:
-    """Send a smaller blob, which readies the same paths."""
-    upload(rival, WARM_UP_SIZE)
-
-
-def keep_cold(_rival: Rival, _image: Image, _seconds: float) -> None:
-    """Do nothing: the row starts its servers anew."""
-
+GET_TAG, HEAD_TAG = measures.get(_tag), measures.head(_tag)
+BY_TAG, HEAD_BY_TAG = "GET manifest by tag", "HEAD manifest by tag"
+MISSING = Blob(999, 1)
 
 ROWS = (
-    requests("manifest-by-tag", "GET manifest by tag", load.get, lambda _: manifest_path(TAG)),
-    requests("manifest-by-digest", "GET manifest by digest", load.get, lambda it: manifest_path(it.manifest_digest)),
-    requests("head-blob", "HEAD blob", load.head, lambda it: blob_path(it.small)),
-    requests("small-blob", "GET blob 100 KB", load.get, lambda it: blob_path(it.small)),
-    Row("large-blob", "GET blob 200 MB", "MB/s", download, lambda rival, image, _: download(rival, image, 1)),
-    Row("upload", "upload 500 MB, PATCH + PUT", "MB/s", lambda rival, *_: upload(rival), warm_up_upload),
-    Row("memory", "peak memory over idle", "MB", memory, keep_cold, less_is_better=True),
+    _requests("get-tag", BY_TAG, GET_TAG, 28),
+    _on_gunicorn("get-tag", BY_TAG, GET_TAG, 5),
+    _requests("head-tag", HEAD_BY_TAG, HEAD_TAG, 28),
+    _on_gunicorn("head-tag", HEAD_BY_TAG, HEAD_TAG, 5),
+    _requests("get-digest", "GET manifest by digest", measures.get(lambda it: manifest_path(it.manifest_digest)), 28),
+    _requests("head-blob", "HEAD blob", measures.head(lambda it: blob_path(it.small)), 20),
+    _requests(
+        "head-missing", "HEAD blob that is missing", measures.head(lambda _: blob_path(MISSING), missing=True), 15
+    ),
+    _requests("get-10k", "GET blob 10 KB", measures.get(lambda it: blob_path(it.small)), 45),
+    _requests("get-1m", "GET blob 1 MB", measures.get(lambda it: blob_path(it.medium)), 7),
+    Row("get-200m", "GET blob 200 MB", SPEED, measures.download, Goal(0.9), theirs="nginx", peers=True),
+    Row(
+        "get-200m-gunicorn",
+        "GET blob 200 MB, on gunicorn",
+        COST,
+        measures.download_cost,
+        Goal(1.5, most=True),
+        ours="gunicorn",
+        theirs="nginx",
+    ),
+    Row("patch", "upload 300 MB, PATCH + PUT", SPEED, measures.upload(uploads.patch_and_put), Goal(2), peers=True),
+    Row("put", "upload 300 MB, PUT", SPEED, measures.upload(uploads.put), Goal(2), peers=True),
+    Row(
+        "upload-cpu",
+        "upload 300 MB, PATCH + PUT",
+        COST,
+        measures.upload_cost(uploads.patch_and_put),
+        Goal(1.5, most=True),
+        theirs=OURS,
+        baseline=measures.copy_cost,
+        against="sha256sum + cp",
+    ),
+    Row("uploads-64", "64 uploads of 1 MB at once", COUNT, measures.many_uploads, Goal(1), peers=True),
+    Row(
+        "uploads-64-tmpfs",
+        "64 uploads of 1 MB at once, tmpfs",
+        COUNT,
+        measures.many_uploads,
+        Goal(3),
+        ours=f"{OURS} on tmpfs",
+        theirs=f"{THEIRS} on tmpfs",
+    ),
+    _relative("htpasswd", "htpasswd", "htpasswd", Goal(0.8)),
+    _relative("token", "token", "token", Goal(0.8)),
+    _relative("policy", "policy", "policy", Goal(0.8)),
+    _relative("logs", "with logs", "logs", None),
+    Row(
+        "slow",
+        "99 % of GET manifest beside 64 slow uploads",
+        "ms",
+        measures.beside_slow_uploads,
+        Goal(10, most=True, absolute=True),
+        peers=True,
+    ),
+    Row("memory", "growth over idle, 16 pushes of 500 MB", "MB", measures.memory, Goal(1, most=True), most_rounds=3),
+    Row("start", "start to first answer", "s", measures.start, Goal(1, most=True, absolute=True)),
+    _page("catalog", "catalog page of 100", pages.CATALOG),
+    _page("tags", "tags page of 100", pages.TAGS),
 )

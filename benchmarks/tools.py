@@ -17,15 +17,21 @@ PACKAGES = {
     "ab": "apache2-utils",
     "taskset": "util-linux",
     "docker-registry": "docker-registry",
+    "nginx": "nginx-light",
 }
 
-# docker-registry's package starts a service that listens on every address; systemctl is told to do nothing.
+# The packages of servers start them, on every address; systemctl is told to do nothing.
 APT_ENVIRONMENT = {"SYSTEMD_OFFLINE": "1", "DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1"}
+
+
+def find(program: str) -> str | None:
+    """Look in the administrator's directories too, which an ordinary user's PATH leaves out."""
+    return shutil.which(program) or shutil.which(program, path="/usr/local/sbin:/usr/sbin:/sbin")
 
 
 def require(programs: Iterable[str]) -> None:
     """Install what is missing of `programs` where root and apt allow it; otherwise say what to install."""
-    packages = sorted({PACKAGES[program] for program in programs if shutil.which(program) is None})
+    packages = sorted({PACKAGES[program] for program in programs if find(program) is None})
     if not packages:
         return
     if os.geteuid() != 0 or shutil.which("apt-get") is None:

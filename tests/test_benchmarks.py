@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from xml.etree import ElementTree
 
 import pytest
 
 from benchmarks.content import Blob
 from benchmarks.errors import BenchmarkError
-from benchmarks.load import parse_ab, parse_wrk
+from benchmarks.load import parse_ab, parse_latency, parse_wrk
+from benchmarks.measures import Sample
+from benchmarks.plot import draw
 from benchmarks.processes import parse_status
-from benchmarks.table import Result, pairwise_ratios, render
+from benchmarks.rows import ROWS, Goal, Row
+from benchmarks.table import Result, ratios, render
 
 WRK = """\
 Running 4s test @ http://127.0.0.1:5000/v2/bench/app/manifests/latest
@@ -70,29 +74,81 @@ def test_an_ab_run_with_failed_requests_is_no_result(report: str, words: str) ->
         parse_ab(report)
 
 
-def test_a_ratio_above_one_means_ahead_in_either_direction() -> None:
-    assert pairwise_ratios([30.0, 10.0], [10.0, 20.0]) == [3.0, 0.5]
-    assert pairwise_ratios([5.0, 40.0], [10.0, 20.0], less_is_better=True) == [2.0, 0.5]
+def test_an_ab_run_for_what_is_missing_must_find_nothing() -> None:
+    report = AB.format(failed=0, kept=1682, trouble="Non-2xx responses:      1682\n")
+    assert parse_ab(report, missing=True) == 840.57
+    with pytest.raises(BenchmarkError, match="found"):
+        parse_ab(AB.format(failed=0, kept=1682, trouble=""), missing=True)
 
 
-def test_no_growth_at_all_is_nothing_to_divide_by() -> None:
-    assert pairwise_ratios([0.0], [10.0], less_is_better=True) == [pytest.approx(100.0)]
+@pytest.mark.parametrize(("written", "milliseconds"), [("812.00us", 0.812), ("12.07ms", 12.07), ("1.50s", 1500)])
+def test_the_latency_is_read_in_milliseconds(written: str, milliseconds: float) -> None:
+    report = WRK.format(trouble=f"  Latency Distribution\n     50%    1.00us\n     99%  {written}\n")
+    assert parse_latency(report) == pytest.approx(milliseconds)
 
 
-def test_the_table_shows_medians_the_ratio_of_pairs_and_its_spread() -> None:
-    result = Result(
-        name="row",
-        title="GET something",
-        unit="requests/s",
-        less_is_better=False,
-        values={"ours": [3000.0, 1000.0, 2000.0], "theirs": [1000.0, 1000.0, 1000.0]},
-        busy={"ours": [1.0, 0.5, 0.9], "theirs": [1.0, 1.0, 1.0]},
-    )
-    header, line = render([result], "ours", "theirs").splitlines()
-    assert header.split() == ["row", "unit", "ours", "theirs", "ratio", "spread", "core", "busy"]
+def samples(*values: float, busy: float | None = 1.0) -> list[Sample]:
+    return [Sample(value, busy) for value in values]
+
+
+def row(goal: Goal | None = None) -> Row:
+    return Row("row", "GET something", "requests/s", lambda _: Sample(1.0), goal)
+
+
+def result(goal: Goal | None = None) -> Result:
+    return Result(row(goal), samples(3000, 1000, 2000), samples(1000, 1000, 1000, busy=None))
+
+
+def test_neighbouring_runs_are_compared() -> None:
+    assert ratios(samples(30, 10), samples(10, 20)) == [3.0, 0.5]
+
+
+def test_nothing_at_all_can_be_divided_by() -> None:
+    assert ratios(samples(5), samples(0)) == [5000]
+
+
+@pytest.mark.parametrize(
+    ("goal", "met", "text"),
+    [
+        (Goal(2), True, "≥ 2"),
+        (Goal(2.1), False, "≥ 2.1"),
+        (Goal(2, most=True), True, "≤ 2"),
+        (Goal(1.9, most=True), False, "≤ 1.9"),
+        (Goal(1999, most=True, absolute=True), False, "≤ 1999 requests/s"),
+        (None, None, None),
+    ],
+)
+def test_a_goal_is_about_the_median_ratio_or_the_figure(goal: Goal | None, met: bool | None, text: str | None) -> None:
+    written = result(goal).to_dict()
+    assert (written["met"], written["goal"]) == (met, text)
+
+
+def test_the_table_shows_medians_the_ratio_of_pairs_its_spread_and_the_goal() -> None:
+    header, line = render([result(Goal(2))]).splitlines()
+    assert " ".join(header.split()) == "row unit ours theirs against ratio spread goal met core busy"
     assert line.split("  ")[0] == "GET something"
-    assert line.split()[-6:] == ["1,000", "2.00", "1.00–3.00", "90%", "/", "100%"]
-    assert result.to_dict("ours", "theirs")["median"] == {"ours": 2000.0, "theirs": 1000.0}
+    assert " ".join(line.split()[3:]) == "2,000 1,000 docker-registry 2.00 1.00–3.00 ≥ 2 yes 100% / –"
+
+
+def test_each_peer_has_a_line_of_its_own() -> None:
+    with_peer = result()
+    with_peer.peers["other"] = samples(4000, 4000, 4000, busy=None)
+    assert " ".join(render([with_peer]).splitlines()[2].split()) == "requests/s 2,000 4,000 other 0.50 0.25–0.75"
+
+
+def test_the_picture_has_a_bar_and_a_goal_for_each_row() -> None:
+    rows = [result(Goal(2)).to_dict(), result().to_dict()]
+    picture = ElementTree.fromstring(draw({"machine": {"date": "2026-01-02T03:04"}, "rows": rows}))
+    labels = [element.text for element in picture.iter("{http://www.w3.org/2000/svg}text")]
+    assert labels.count("GET something : docker-registry") == 2
+    assert labels.count("2.00") == 2
+    goals = [line for line in picture.iter("{http://www.w3.org/2000/svg}line") if line.get("stroke-width") == "2"]
+    assert len(goals) == 1
+
+
+def test_the_rows_have_names_of_their_own() -> None:
+    names = [each.name for each in ROWS]
+    assert len(names) == len(set(names))
 
 
 def test_a_blob_is_sent_whole_as_chunks() -> None:
