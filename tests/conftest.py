@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 from registry_wsgi import logs
-from tests import servers
+from tests import packaging, servers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -106,6 +106,12 @@ def serve_for_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serv
     """Start registries that tests share; they end with the last test."""
     with _serving(tmp_path_factory) as serve:
         yield serve
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    """The wheels of the core and of the plugins, by the names of their distributions."""
+    return packaging.build_wheels(tmp_path_factory.mktemp("wheels"))
 
 
 @pytest.fixture(scope="session")

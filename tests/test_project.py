@@ -4,47 +4,22 @@ from __future__ import annotations
 
 import http.client
 import os
-import shutil
 import subprocess
 import sys
 import time
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.components import require
+from tests.packaging import INSTALL_SECONDS, PROJECT, copy_of_the_project, in_ci_or_soak
 from tests.wire import Client, digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+    from pathlib import Path
 
-PROJECT = Path(__file__).parent.parent
-INSTALL_SECONDS = 280.0
 START_SECONDS = 20.0
 STOP_SECONDS = 30.0
-
-
-def in_ci_or_soak(test: Callable[..., None]) -> Callable[..., None]:
-    """Leave the test out of a person's `make test`: it downloads all dependencies anew."""
-    return test if os.environ.get("CI") == "true" else pytest.mark.soak(test)
-
-
-def copy_of_the_project(directory: Path) -> Path:
-    """Return a copy that has what is tracked, or would be, and nothing that earlier runs made."""
-    listing = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=PROJECT,
-        capture_output=True,
-        check=True,
-    )
-    copy = directory / "project"
-    for name in filter(None, listing.stdout.decode().split("\0")):
-        if (PROJECT / name).is_file():
-            (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(PROJECT / name, copy / name)
-    return copy
 
 
 @contextmanager
