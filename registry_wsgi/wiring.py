@@ -10,7 +10,9 @@ from registry_wsgi.drivers.traced import TracedDriver
 from registry_wsgi.errors import ConfigurationError
 from registry_wsgi.interfaces import TokenIssuer
 from registry_wsgi.middleware.access import AccessLayer
+from registry_wsgi.middleware.audit import AuditLayer
 from registry_wsgi.middleware.compose import Layer
+from registry_wsgi.middleware.logins import LoginLimit
 from registry_wsgi.middleware.tokens import TokenLayer
 from registry_wsgi.middleware.tracing import TracingLayer
 from registry_wsgi.storage.registry import Registry
@@ -45,10 +47,14 @@ def layers(config: Configuration, controller: AccessController | None = None) ->
     stack = [Layer("tracing", TracingLayer, {"fields": config.log.fields})]
     if controller is None and config.auth is not None:
         controller = create_controller(config.auth)
+    if config.log.audit:
+        stack.append(Layer("audit", AuditLayer, {"output": config.log.audit}))
+    limit = config.http.loginlimit
+    logins = LoginLimit(attempts=limit.attempts, window=limit.window) if limit.attempts else None
     if isinstance(controller, TokenIssuer):
-        stack.append(Layer("tokens", TokenLayer, {"issuer": controller}))
+        stack.append(Layer("tokens", TokenLayer, {"issuer": controller, "logins": logins}))
     if controller is not None:
-        stack.append(Layer("access", AccessLayer, {"controller": controller}))
+        stack.append(Layer("access", AccessLayer, {"controller": controller, "logins": logins}))
     for extra in config.middleware:
         stack.append(_configured(extra))
     return sorted(stack, key=lambda layer: layer.stage)

@@ -50,6 +50,7 @@ class HtpasswdController:
             raise basic_challenge(self._realm, access)
         user, password = credentials
         if not self._verified(ctx, user, password.encode()):
+            ctx.rule = "htpasswd: no such user with this password"
             raise basic_challenge(self._realm, access)
         return Grant(user, lambda _: True, rule="htpasswd: any user of the file")
 

@@ -89,7 +89,7 @@ class IssuerController:
             grant = self._refreshed(ctx, environ, request.refresh_token)
         else:
             grant = self._known(ctx, environ, wanted)
-        ctx.user = grant.user
+        ctx.user, ctx.rule = grant.user, grant.rule
         now = int(_now())
         access = granted(wanted, grant.may)
         groups = {"groups": list(grant.groups)} if grant.groups else {}

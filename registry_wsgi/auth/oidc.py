@@ -80,6 +80,7 @@ class OIDCController:
         try:
             claims = self._verifier.verify(ctx, token)
         except ValueError as error:
+            ctx.rule = "oidc: no token that will do"
             ctx.info("an identity token was refused", **{"auth.error": str(error)[:500]})
             raise self._refusal(environ, access) from None
         return Grant(claims.user, _anything, claims.groups, _EVERYTHING)

@@ -137,9 +137,11 @@ class BearerGate:
         try:
             claims = self._verifier.verify(ctx, token)
         except ValueError as error:
+            ctx.rule = "token: not valid here"
             ctx.info("a bearer token was refused", **{"auth.error": str(error)[:500]})
             raise bearer_challenge(self._realm(environ), self._service, access, "invalid_token") from None
         if not all(map(claims.grant, access)):
+            ctx.user, ctx.rule = claims.user, "token: what the token does not list"
             raise bearer_challenge(self._realm(environ), self._service, access, "insufficient_scope")
         return claims
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from registry_wsgi.config.model import HTTP, TLS
+from registry_wsgi.config.model import HTTP, TLS, LoginLimit
 from registry_wsgi.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -29,7 +29,14 @@ def read_http(section: dict[str, Any], findings: Findings) -> HTTP:
         draintimeout=section["draintimeout"],
         tls=_tls(section["tls"], findings),
         trust_proxy_headers=section["trustproxyheaders"],
+        loginlimit=_loginlimit(section["loginlimit"], findings),
     )
+
+
+def _loginlimit(section: dict[str, Any], findings: Findings) -> LoginLimit:
+    if not section["window"]:
+        findings.add(ConfigurationError("http.loginlimit.window: must be more than 0; for no limit let attempts be 0"))
+    return LoginLimit(section["attempts"], section["window"])
 
 
 def _tls(section: dict[str, Any], findings: Findings) -> TLS | None:

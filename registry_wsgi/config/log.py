@@ -25,6 +25,7 @@ def read_log(section: dict[str, Any], loglevel: str | None, findings: Findings) 
         formatter=section["formatter"],
         fields=section["fields"],
         accesslog_disabled=section["accesslog"]["disabled"],
+        audit=section["audit"],
         reportcaller=section["reportcaller"],
         hooks=tuple(hooks),
     )

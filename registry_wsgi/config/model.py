@@ -24,12 +24,13 @@ class MailHook:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """`fields` are added to every line."""
+    """`fields` are added to every line. `audit` is a path, or stdout, or empty for no audit log."""
 
     level: str
     formatter: str
     fields: Mapping[str, object]
     accesslog_disabled: bool
+    audit: str
     reportcaller: bool
     hooks: tuple[MailHook, ...]
 
@@ -87,6 +88,14 @@ class TLS:
 
 
 @dataclass(frozen=True, slots=True)
+class LoginLimit:
+    """How many failed logins an address may have in `window` seconds; 0 is any number."""
+
+    attempts: int
+    window: float
+
+
+@dataclass(frozen=True, slots=True)
 class HTTP:
     """`addr` is a host and port or, if `net` is unix, the path of a socket. Times are seconds.
 
@@ -102,6 +111,7 @@ class HTTP:
     draintimeout: float
     tls: TLS | None
     trust_proxy_headers: bool
+    loginlimit: LoginLimit
 
     @property
     def interface(self) -> str:

@@ -21,25 +21,32 @@ if TYPE_CHECKING:
 
     from registry_wsgi.context import Context
     from registry_wsgi.interfaces import AccessController, WSGIApplication
+    from registry_wsgi.middleware.logins import LoginLimit
 
 
 class AccessLayer:
     """Asks `controller` for all that a request needs, and stamps user and grant into the Context.
 
-    A path that is no route is not handed on, whoever asks: what this layer does not know it cannot have judged.
+    Where too many of an address have failed, `logins` has it answered with 429 before the controller is asked. A path
+    that is no route is not handed on, whoever asks: what this layer does not know it cannot have judged.
     """
 
     stage = Stage.PROTECT
 
-    def __init__(self, app: WSGIApplication, *, controller: AccessController) -> None:
+    def __init__(self, app: WSGIApplication, *, controller: AccessController, logins: LoginLimit | None = None) -> None:
         self._app = app
         self._controller = controller
+        self._logins = logins
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         ctx: Context = environ[ENVIRON_KEY]
         try:
+            if self._logins is not None:
+                self._logins.check(environ)
             self._authorize(ctx, environ)
         except (Unauthorized, Denied, TooManyRequests, RouteUnknown) as error:
+            if self._logins is not None and isinstance(error, Unauthorized):
+                self._logins.failed(environ, error)
             return _refused(ctx, environ, start_response, error)
         return self._app(environ, start_response)
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 from registry_wsgi.api.bodies import RequestBody
 from registry_wsgi.api.respond import API_VERSION, envelope, status_line
 from registry_wsgi.context import ENVIRON_KEY
-from registry_wsgi.errors import ManifestTooLarge, RegistryError
+from registry_wsgi.errors import ManifestTooLarge, RegistryError, Unauthorized
 from registry_wsgi.interfaces import TokenRequest
 from registry_wsgi.middleware.compose import Stage
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from registry_wsgi.context import Context
     from registry_wsgi.interfaces import TokenIssuer, WSGIApplication
+    from registry_wsgi.middleware.logins import LoginLimit
 
 _LONGEST_FORM = 128 * 1024
 _MOST_FIELDS = 100
@@ -36,9 +37,10 @@ class TokenLayer:
 
     stage = Stage.PROTECT
 
-    def __init__(self, app: WSGIApplication, *, issuer: TokenIssuer) -> None:
+    def __init__(self, app: WSGIApplication, *, issuer: TokenIssuer, logins: LoginLimit | None = None) -> None:
         self._app = app
         self._issuer = issuer
+        self._logins = logins
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
@@ -70,12 +72,22 @@ class TokenLayer:
             offline = _one(fields, "offline_token") == "true"
             request = TokenRequest(tuple(fields.get("scope", ())), offline)
         elif method == "POST":
-            environ, request = _posted(environ)
+            request = _posted(environ)
         else:
             raise _not_allowed("GET, POST")
-        document = self._issuer.issue(ctx, environ, request)
+        document = self._issued(ctx, environ, request)
         # RFC 6749 §5.1: no cache may keep a token.
         return 200, {**_json(document), "Cache-Control": "no-store", "Pragma": "no-cache"}, _dumped(document)
+
+    def _issued(self, ctx: Context, environ: WSGIEnvironment, request: TokenRequest) -> Mapping[str, object]:
+        if self._logins is None:
+            return self._issuer.issue(ctx, environ, request)
+        self._logins.check(environ)
+        try:
+            return self._issuer.issue(ctx, environ, request)
+        except Unauthorized as error:
+            self._logins.failed(environ, error)
+            raise
 
 
 class _Refused(Exception):
@@ -92,8 +104,8 @@ def _not_allowed(methods: str) -> _Refused:
     return _Refused("invalid_request", f"allowed methods: {methods}", HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": methods})
 
 
-def _posted(environ: WSGIEnvironment) -> tuple[WSGIEnvironment, TokenRequest]:
-    """Return the request in a form (RFC 6749 §4.3, §6), and the environ with the form's user as Basic credentials."""
+def _posted(environ: WSGIEnvironment) -> TokenRequest:
+    """Return the request in a form (RFC 6749 §4.3, §6), whose user stands in the environ then, as Basic credentials."""
     if environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() != _FORM:
         raise _Refused("invalid_request", f"the body must be {_FORM}")
     try:
@@ -108,11 +120,12 @@ def _posted(environ: WSGIEnvironment) -> tuple[WSGIEnvironment, TokenRequest]:
                 raise _Refused("invalid_request", "a username has no colon")
             credentials = base64.b64encode(f"{user}:{password}".encode()).decode()
             offline = _one(fields, "access_type") == "offline"
-            return {**environ, "HTTP_AUTHORIZATION": f"Basic {credentials}"}, TokenRequest(scopes, offline)
+            environ["HTTP_AUTHORIZATION"] = f"Basic {credentials}"
+            return TokenRequest(scopes, offline)
         case "refresh_token":
             if not (refresh_token := _one(fields, "refresh_token")):
                 raise _Refused("invalid_request", "refresh_token is missing")
-            return environ, TokenRequest(scopes, refresh_token=refresh_token)
+            return TokenRequest(scopes, refresh_token=refresh_token)
     raise _Refused("unsupported_grant_type", "allowed: password, refresh_token")
 
 
