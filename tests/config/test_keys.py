@@ -205,7 +205,7 @@ def test_another_value_is_one_line_with_the_key_and_what_is_allowed(path: str, v
         ("htpp", "htpp: unknown key; did you mean http? allowed: auth, catalog,"),
         ("http.adr", "http.adr: unknown key; did you mean addr? allowed: addr, debug,"),
         ("http.Addr", "http.Addr: unknown key; did you mean addr?"),
-        ("log.levl", "log.levl: unknown key; did you mean level? allowed: accesslog, audit, fields, formatter, hooks, level"),
+        ("log.levl", "log.levl: unknown key; did you mean level? allowed: accesslog, audit, fields, formatter, hooks"),
         ("storage.delete.enable", "storage.delete.enable: unknown key; did you mean enabled? allowed: enabled"),
         ("storage.cache.zzz", "storage.cache.zzz: unknown key; allowed: blobdescriptor, blobdescriptorsize, layerinfo"),
         ("redis.adr", "redis.adr: unknown key; did you mean addr"),
