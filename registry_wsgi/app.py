@@ -18,6 +18,7 @@ from registry_wsgi.errors import ConfigurationError, RouteUnknown
 from registry_wsgi.interfaces import TokenIssuer
 from registry_wsgi.mailing import BackgroundHandler, MailHandler
 from registry_wsgi.middleware.compose import compose
+from registry_wsgi.notifying import create_notifier
 from registry_wsgi.wiring import create_controller, create_registry, layers
 
 if TYPE_CHECKING:
@@ -29,24 +30,29 @@ if TYPE_CHECKING:
 
     from registry_wsgi.config import Configuration, Log
     from registry_wsgi.interfaces import AccessController, Authorize, WSGIApplication
+    from registry_wsgi.notifying import Listener, Notifier
 
     Source: TypeAlias = Configuration | Mapping[str, object] | str | os.PathLike[str] | None
 
 _logger = logging.getLogger("registry_wsgi")
 
 
-def create_app(source: Source = None) -> WSGIApplication:
+def create_app(source: Source = None, *, start: bool = False) -> WSGIApplication:
     """Return the registry as an application of its own, for a server to run: `gunicorn 'registry_wsgi:create_app()'`.
 
     `source` is a configuration, a mapping like one, or the path of a YAML file; without it
     the path is taken from REGISTRY_CONFIGURATION_PATH, and without that the defaults hold. Sets up the
-    logger `registry_wsgi` as configured. Raises ConfigurationError.
+    logger `registry_wsgi` as configured. Events are delivered from the first request of a process on, or at once
+    with `start`, which is for servers that do not fork afterwards. Raises ConfigurationError.
     """
     config = _loaded(source)
     configure_logs(config.log, access_log=not config.log.accesslog_disabled)
     for warning in config.warnings:
         _logger.warning(warning)
-    return build(config)
+    notifier = create_notifier(config)
+    if start and notifier is not None:
+        notifier.courier.start()
+    return build(config, notifier=notifier)
 
 
 def configure_logs(log: Log, *, access_log: bool) -> None:
@@ -67,6 +73,7 @@ def mount(
     access: AccessController | Authorize | None = None,
     open_access: bool = False,
     input_terminated: bool = False,
+    events: Listener | None = None,
 ) -> WSGIApplication:
     """Return an application that answers `/v2/` with the registry and everything else with `host`.
 
@@ -74,7 +81,8 @@ def mount(
     the access that a request needs, and returns a Grant. It takes the place of `auth` in `source`. Without any access
     control everyone can push, and `open_access=True` must say that this is meant. `input_terminated=True` says that
     the server ends a body of unknown length, as docker sends layers, although it does not say so itself. Nothing of
-    the host's is touched, its logging neither. Raises ConfigurationError.
+    the host's is touched, its logging neither. `events` is called with each event, in a thread.
+    Raises ConfigurationError.
     """
     config = _loaded(source)
     controller = CallableController(function=access) if callable(access) else access
@@ -90,7 +98,7 @@ def mount(
             f"a registry that is mounted answers below /v2/ only, and not at {controller.token_path}, where it issues "
             "tokens: give the issuer a path such as /v2/auth/token"
         )
-    registry = build(config, controller)
+    registry = build(config, controller, create_notifier(config, events))
 
     def mounted(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
@@ -103,7 +111,9 @@ def mount(
     return mounted
 
 
-def build(config: Configuration, controller: AccessController | None = None) -> WSGIApplication:
+def build(
+    config: Configuration, controller: AccessController | None = None, notifier: Notifier | None = None
+) -> WSGIApplication:
     """Return the whole stack of layers around the core; `controller` takes the place of the configured one."""
     registry = create_registry(config)
     options = Options(
@@ -115,7 +125,7 @@ def build(config: Configuration, controller: AccessController | None = None) -> 
         read_only=config.storage.readonly_enabled,
         redirect=not config.storage.redirect_disable,
     )
-    app = compose(create_core(registry, options), layers(config, controller))
+    app = compose(create_core(registry, options), layers(config, controller, notifier))
     if config.http.prefix.strip("/"):
         app = _below(app, config.http.prefix.rstrip("/"))
     if config.http.trust_proxy_headers:

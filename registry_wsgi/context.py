@@ -32,13 +32,17 @@ logger = logging.getLogger("registry_wsgi")
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What a request did to a repository, for the notifications layer to hand on once it succeeded."""
+    """What a request did to a repository, for the notifications layer to hand on once it succeeded.
+
+    `references` are what a manifest refers to; a blob has none.
+    """
 
     action: Literal["pull", "push", "mount", "delete"]
     repository: str
     descriptor: Descriptor | None = None
     tag: str = ""
     from_repository: str = ""
+    references: tuple[Descriptor, ...] = ()
 
 
 _NOWHERE = Route(Resource.NONE)

@@ -167,6 +167,14 @@ class ConfigurationError(Exception):
     """The configuration cannot be used; the text names the key and what is allowed."""
 
 
+class DeliveryFailed(Exception):
+    """An event was not taken; `status` is what the endpoint said, empty where it could not be reached."""
+
+    def __init__(self, message: str, status: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class DriverError(Exception):
     """A storage driver failed; `driver` is its name, the text says what happened."""
 

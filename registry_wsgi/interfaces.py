@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
@@ -423,6 +423,153 @@ class Document(Protocol):
 
     def read(self) -> object:
         """Return what the file says. Raises ConfigurationError."""
+
+
+# ── events ────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class EventRequest:
+    """The request that an event is of; `addr` is the client's, with its port where the server tells it."""
+
+    id: str
+    addr: str
+    host: str
+    method: str
+    useragent: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventSource:
+    """Who raised an event: the host and port of a registry, and the process."""
+
+    addr: str
+    instance_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """An event as a sink gets it. `id` is the same each time it is delivered; `time` is nanoseconds since the epoch.
+
+    `target` is None where a tag was deleted, and `url` is empty then; `references` are what a manifest refers to, if
+    the configuration asks for them.
+    """
+
+    id: str
+    time: int
+    action: Literal["pull", "push", "mount", "delete"]
+    repository: str
+    request: EventRequest
+    source: EventSource
+    actor: str = ""
+    target: Descriptor | None = None
+    tag: str = ""
+    from_repository: str = ""
+    url: str = ""
+    references: tuple[Descriptor, ...] = ()
+
+
+class EventSink(Protocol):
+    """Where the events of one endpoint go. A plugin in `registry_wsgi.event_sinks`.
+
+    The factory's attribute `in_process` says whether it has to run in the process of the host application; others
+    run in a process of their own. A sink is called by one thread, with one event after the other.
+    """
+
+    in_process: bool
+
+    def send(self, event: Notification) -> str:
+        """Hand over one event, and return what the endpoint said, such as `200 OK`, to be counted; empty for nothing.
+
+        Raises DeliveryFailed; the event is then sent again, for as long as it takes.
+        """
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """Some events of one endpoint in their order, as bytes that only their writer and reader understand.
+
+    What is `droppable` may be left out, and counted, where the backlog is long.
+    """
+
+    endpoint: str
+    count: int
+    content: bytes
+    droppable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StoredParcel:
+    """A parcel in an outbox, of which the first `sent` events have been delivered. Ids grow."""
+
+    id: int
+    count: int
+    content: bytes
+    sent: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointStatistics:
+    """Numbers of events of one endpoint since its outbox was made, and of attempts to deliver them.
+
+    `pending` wait, `sent` are delivered, `dropped` were left out. Of attempts, `failures` are those that the endpoint
+    refused, `errors` those in which it could not be reached; `statuses` count its answers by their text.
+    """
+
+    pending: int = 0
+    sent: int = 0
+    dropped: int = 0
+    failures: int = 0
+    errors: int = 0
+    statuses: Mapping[str, int] = field(default_factory=dict)
+    last_error: str = ""
+
+
+class DeliveryClaim(Protocol):
+    """The right to deliver what is in an outbox; it ends with `release` and with the process."""
+
+    @property
+    def files(self) -> tuple[int, ...]:
+        """The file descriptors by which a child process that inherits them has the claim too."""
+
+    def release(self) -> None: ...
+
+
+class Outbox(Protocol):
+    """Events on their way to endpoints, shared by all processes that raise them.
+
+    A plugin in `registry_wsgi.event_outboxes`. It may be used from several threads, and in a forked process. Methods
+    raise Unavailable where it cannot be reached, or not written.
+    """
+
+    def put(self, parcels: Sequence[Parcel]) -> None:
+        """Keep all of the parcels, behind those that are there: durable when it returns.
+
+        Raises Unavailable where there is no room, and keeps none of them then. A droppable one is left out, and
+        counted, where the endpoint has half as many events waiting as it may have.
+        """
+
+    def oldest(self, endpoint: str, limit: int) -> Sequence[StoredParcel]:
+        """Return the first `limit` parcels of an endpoint, in the order in which they were put."""
+
+    def settle(self, endpoint: str, parcel: StoredParcel, sent: int) -> None:
+        """Note that the first `sent` events of the parcel have been delivered; one with no others is removed."""
+
+    def count(self, endpoint: str, counts: EndpointStatistics) -> None:
+        """Add to the statistics what happened, pending and sent apart, which are known; keep the last error."""
+
+    def statistics(self) -> Mapping[str, EndpointStatistics]:
+        """Return the statistics of each endpoint by its name."""
+
+    def retain(self, endpoints: Collection[str]) -> int:
+        """Forget all endpoints but these, and return how many events were waiting for the others."""
+
+    def claim(self) -> DeliveryClaim | None:
+        """Return the right to deliver, or None while another process has it."""
+
+    def close(self) -> None: ...
 
 
 # ── WSGI ──────────────────────────────────────────────────────────────────────────────────────

@@ -6,6 +6,7 @@ import ipaddress
 from typing import TYPE_CHECKING
 
 from registry_wsgi import plugins, wiring
+from registry_wsgi.notifying import create_notifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +66,7 @@ def _access(auth: Auth | None) -> Iterator[Row]:
 def _layers(config: Configuration) -> Iterator[Row]:
     """Yield the layers from the outside in, each with its stage."""
     configured = {each.name for each in config.middleware}
-    for layer in wiring.layers(config):
+    for layer in wiring.layers(config, notifier=create_notifier(config)):
         origin = plugins.distribution(plugins.MIDDLEWARE, layer.name) if layer.name in configured else ""
         yield f"{layer.name} ({layer.stage.name})", origin
 

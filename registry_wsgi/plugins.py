@@ -30,6 +30,7 @@ CACHE_PROVIDERS: Final = "registry_wsgi.cache_providers"
 ACCESS_CONTROLLERS: Final = "registry_wsgi.access_controllers"
 MIDDLEWARE: Final = "registry_wsgi.middleware"
 EVENT_SINKS: Final = "registry_wsgi.event_sinks"
+EVENT_OUTBOXES: Final = "registry_wsgi.event_outboxes"
 
 # Annotations that can be checked here, in words. Parameters of other types are the factory's to check.
 _WORDS: Final[dict[Any, str]] = {

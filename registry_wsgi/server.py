@@ -18,6 +18,7 @@ from registry_wsgi import app, listening, maintenance, overview, wiring
 from registry_wsgi import config as configuration
 from registry_wsgi.context import Context
 from registry_wsgi.errors import ConfigurationError
+from registry_wsgi.notifying import create_notifier
 
 if TYPE_CHECKING:
     from registry_wsgi.config import Configuration
@@ -37,7 +38,8 @@ def run(config: Configuration, *, workers: int) -> None:
     except ImportError:
         missing = "serve needs granian, which is not installed: pip install 'registry-wsgi[serve]'"
         raise ConfigurationError(missing) from None
-    app.build(config)  # what cannot be built is said here, once, and not by every worker
+    notifier = create_notifier(config)
+    app.build(config, notifier=notifier)  # what cannot be built is said here, once, and not by every worker
     address = listening.check(config.http)
     click.echo("\n".join(overview.lines(config)), err=True)
     tls = config.http.tls
@@ -74,7 +76,7 @@ def worker() -> WSGIApplication:
     threading.Thread(target=_end_with_parent, daemon=True, name="parent").start()
     multiprocessing.util.Finalize(None, logging.shutdown, exitpriority=0)  # a worker's end runs nothing of atexit
     config = configuration.load()
-    application = app.create_app(config)
+    application = app.create_app(config, start=True)
     if config.storage.uploadpurging.enabled and not config.storage.readonly_enabled:
         maintenance.start(Context(), wiring.create_registry(config).driver, config.storage.uploadpurging)
     return application

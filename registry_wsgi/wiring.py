@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from registry_wsgi import plugins
+from registry_wsgi import endpoints, plugins
 from registry_wsgi.drivers.traced import TracedDriver
 from registry_wsgi.errors import ConfigurationError
 from registry_wsgi.interfaces import TokenIssuer
@@ -13,6 +13,7 @@ from registry_wsgi.middleware.access import AccessLayer
 from registry_wsgi.middleware.audit import AuditLayer
 from registry_wsgi.middleware.compose import Layer
 from registry_wsgi.middleware.logins import LoginLimit
+from registry_wsgi.middleware.notifications import NotificationsLayer
 from registry_wsgi.middleware.tokens import TokenLayer
 from registry_wsgi.middleware.tracing import TracingLayer
 from registry_wsgi.storage.registry import Registry
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         ManifestSigner,
         StorageDriver,
     )
+    from registry_wsgi.notifying import Notifier
 
 
 def create_registry(config: Configuration) -> Registry:
@@ -42,9 +44,14 @@ def create_registry(config: Configuration) -> Registry:
     )
 
 
-def layers(config: Configuration, controller: AccessController | None = None) -> list[Layer]:
+def layers(
+    config: Configuration, controller: AccessController | None = None, notifier: Notifier | None = None
+) -> list[Layer]:
     """Return the layers from the outside in: ours, and after those of the same stage the configured ones."""
     stack = [Layer("tracing", TracingLayer, {"fields": config.log.fields})]
+    if notifier is not None:
+        options = {"intake": notifier.intake, "deliver": notifier.courier.start}
+        stack.append(Layer("notifications", NotificationsLayer, options))
     if controller is None and config.auth is not None:
         controller = create_controller(config.auth)
     if config.log.audit:
@@ -68,6 +75,7 @@ def parts(config: Configuration) -> Iterator[Callable[[], object]]:
     yield lambda: _signer(config.schema1)
     if config.auth is not None:
         yield partial(create_controller, config.auth)
+    yield from endpoints.parts(config)
     for extra in config.middleware:
         yield partial(_configured, extra)
 

@@ -19,7 +19,7 @@ PACKAGE = Path(registry_wsgi.__file__).parent
 
 FLOORS = [
     {"_version", "errors"},
-    {"descriptor", "reference", "routes", "mediatypes", "keys", "logs", "mailing"},
+    {"descriptor", "reference", "routes", "mediatypes", "keys", "logs", "mailing", "places"},
     {"context"},
     {"interfaces"},
     {"drivers", "cache", "manifests", "auth", "notifications"},
@@ -35,6 +35,9 @@ FLOORS = [
         "selftest",
         "preflight",
         "overview",
+        "endpoints",
+        "courier",
+        "notifying",
         "server",
         "cli",
         "testing",
@@ -56,6 +59,7 @@ PLACES = {
     "cachetools": {"auth", "cache", "middleware/caching.py"},
     "bcrypt": {"auth/htpasswd.py"},
     "re2": {"storage/validation.py"},
+    "cloudevents": {"notifications/cloud.py"},
     "click": {"cli", "server.py"},  # flask brings it
     "granian": {"server.py"},
     "pytest": {"testing"},

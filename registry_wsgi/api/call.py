@@ -92,6 +92,11 @@ class Call:
         descriptor: Descriptor | None = None,
         tag: str = "",
         from_repository: str = "",
+        references: tuple[Descriptor, ...] = (),
     ) -> None:
         """Record what the request did, for the notifications layer."""
-        self.ctx.events.append(Event(action, self.repository.name, descriptor, tag, from_repository))
+        self.ctx.events.append(Event(action, self.repository.name, descriptor, tag, from_repository, references))
+
+    def forget(self, action: str) -> None:
+        """Take back what was recorded of an action, for it turned out not to be done."""
+        self.ctx.events[:] = [event for event in self.ctx.events if event.action != action]

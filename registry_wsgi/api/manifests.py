@@ -28,13 +28,15 @@ _MOST_TAGS = 100
 def get(call: Call) -> Response:
     reference = _existing_reference(call.argument)
     digest = call.repository.resolve(call.ctx, reference)
-    chosen = negotiation.choose(call, reference, call.repository.manifests.get(call.ctx, digest))
+    found = call.repository.manifests.get(call.ctx, digest)
+    call.note("pull", found[0], tag=reference if isinstance(reference, Tag) else "", references=found[1].references)
+    chosen = negotiation.choose(call, reference, found)
     headers = {"Docker-Content-Digest": chosen.digest, "ETag": conditional.entity_tag(chosen.digest)}
     if chosen.varies:
         headers |= negotiation.VARY
     if conditional.not_modified(call.request.headers, chosen.digest):
+        call.forget("pull")
         return answer(304, headers)
-    call.note("pull", chosen.descriptor, tag=reference if isinstance(reference, Tag) else "")
     return answer(200, {**headers, "Content-Type": chosen.manifest.media_type}, chosen.manifest.content)
 
 
@@ -53,7 +55,7 @@ def put(call: Call) -> Response:
         if not tags or repository.manifests.exists(call.ctx, descriptor.digest):
             break
     for name in tags or ("",):
-        call.note("push", descriptor, tag=name)
+        call.note("push", descriptor, tag=name, references=manifest.references)
     _warn(call, descriptor, tags)
     digest = claimed or descriptor.digest
     headers = {"Location": call.locations.manifest(repository.name, digest), "Docker-Content-Digest": digest}

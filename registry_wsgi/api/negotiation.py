@@ -109,6 +109,7 @@ def _default_image(call: Call, answer: Answer) -> Answer:
         platform = child.extra.get("platform")
         if isinstance(platform, dict) and _PLATFORM.items() <= platform.items():
             descriptor, manifest = call.repository.manifests.get(call.ctx, child.digest)
+            call.note("pull", descriptor, references=manifest.references)
             return replace(answer, digest=child.digest, descriptor=descriptor, manifest=manifest)
     raise ManifestUnknown("manifest list found, but accept header does not support it, and it has no linux/amd64 image")
 

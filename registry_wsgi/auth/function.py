@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from registry_wsgi.errors import ConfigurationError
+from registry_wsgi.places import function_at
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -22,22 +21,7 @@ class CallableController:
     """
 
     def __init__(self, *, function: str | Authorize) -> None:
-        self._function: Authorize = _imported(function) if isinstance(function, str) else function
+        self._function: Authorize = function_at(function) if isinstance(function, str) else function
 
     def authorize(self, ctx: Context, environ: WSGIEnvironment, access: tuple[Access, ...]) -> Grant:  # noqa: ARG002
         return self._function(environ, access)
-
-
-def _imported(place: str) -> Any:
-    module, colon, name = place.partition(":")
-    if not colon:
-        raise ConfigurationError(f"function must be of the form package.module:name, not {place!r}")
-    try:
-        found = import_module(module)
-        for word in name.split("."):
-            found = getattr(found, word)
-    except (ImportError, AttributeError) as error:
-        raise ConfigurationError(f"function {place!r} cannot be imported: {error}") from None
-    if not callable(found):
-        raise ConfigurationError(f"function {place!r} is nothing that can be called")
-    return found

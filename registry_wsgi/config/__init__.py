@@ -20,14 +20,18 @@ from registry_wsgi.config.model import (
     Auth,
     Cache,
     Configuration,
+    Endpoint,
     Layer,
     Log,
     MailHook,
+    Notifications,
+    Outbox,
     Schema1,
     Storage,
     UploadPurging,
     Validation,
 )
+from registry_wsgi.config.notifications import read_notifications
 from registry_wsgi.config.schema import TREE
 from registry_wsgi.errors import ConfigurationError
 
@@ -37,9 +41,12 @@ __all__ = [
     "Auth",
     "Cache",
     "Configuration",
+    "Endpoint",
     "Layer",
     "Log",
     "MailHook",
+    "Notifications",
+    "Outbox",
     "Schema1",
     "Storage",
     "UploadPurging",
@@ -116,6 +123,7 @@ def _configuration(checked: dict[str, Any], findings: Findings) -> Configuration
         catalog_maxentries=maxentries if maxentries > 0 else 1000,
         tags_maxtags=checked["tags"]["maxtags"] or 1000,
         validation=_validation(checked["validation"]),
+        notifications=read_notifications(checked["notifications"], findings),
         schema1=_schema1(checked["compatibility"]["schema1"], findings),
         warnings=tuple(findings.warnings),
     )

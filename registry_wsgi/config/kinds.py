@@ -126,6 +126,14 @@ def _prefix(value: object) -> str:
     return "" if text == "/" else text
 
 
+def _endpoint(value: object) -> str:
+    text = _text(value)
+    _url(text.partition("?")[0])
+    if "#" in text or not (text.isascii() and text.isprintable()) or " " in text:
+        raise ValueError("not an absolute URL")
+    return text
+
+
 def _url(value: object) -> str:
     text = _text(value)
     if not _URL.fullmatch(text) or not (text.isascii() and text.isprintable()):
@@ -193,5 +201,9 @@ SERVER = Kind("a host and port such as mail.example.com:25", _server, unset=(Non
 MAILBOX = Kind("an e-mail address such as registry@example.com", _mailbox, unset=(None, ""))
 PREFIX = Kind("a path that begins and ends with a slash, such as /registry/", _prefix, unset=(None, ""))
 URL = Kind("an absolute URL such as https://registry.example.com", _url, unset=(None, ""))
+# It may have a password before the host, or a token behind the question mark.
+ENDPOINT = Kind(
+    "an absolute URL such as https://example.com/events?registry=1", _endpoint, unset=(None, ""), secret=True
+)
 MAPPING = Kind("a mapping with keys in text", _mapping, open=True)
 HEADERS = Kind("a mapping of header names to lists of text, such as {X-Frame-Options: [deny]}", _headers, open=True)

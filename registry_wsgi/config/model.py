@@ -154,6 +154,44 @@ class Schema1:
 
 
 @dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Who gets events: the sink by its plugin's name with its factory's parameters, and the key of the section.
+
+    `threshold` attempts that fail in a row make it count as down; `backoff` is seconds.
+    """
+
+    name: str
+    key: str
+    sink: str
+    parameters: Mapping[str, object]
+    threshold: int
+    backoff: float
+    ignored_media_types: frozenset[str]
+    ignored_actions: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    """Where events wait: the outbox by its plugin's name, and its factory's parameters."""
+
+    name: str
+    parameters: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Notifications:
+    """`names` are those of all endpoints, the disabled ones too, which are not among `endpoints`.
+
+    `outbox` is None where the file says nothing of it.
+    """
+
+    endpoints: tuple[Endpoint, ...] = ()
+    names: frozenset[str] = frozenset()
+    include_references: bool = False
+    outbox: Outbox | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """`auth` is None where everyone may do everything. `middleware` stands in the order of the file.
 
@@ -170,4 +208,5 @@ class Configuration:
     tags_maxtags: int
     schema1: Schema1
     validation: Validation
+    notifications: Notifications
     warnings: tuple[str, ...]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from registry_wsgi import mediatypes
+from registry_wsgi.context import Event
 from registry_wsgi.descriptor import Descriptor, Digest
 from registry_wsgi.errors import BlobUnknown, ManifestInvalid, ManifestUnknown, PathNotFound, RegistryError
 from registry_wsgi.manifests import conversion, schema1
@@ -75,6 +76,7 @@ class Schema1Manifests:
             content = self._layers.get(ctx, config)
         except BlobUnknown:
             raise ManifestInvalid(f"the image's configuration {config} is not in the repository") from None
+        ctx.events.append(Event("pull", self._name, Descriptor(digest=config, size=len(content))))
         payload = conversion.to_schema1(manifest, content, self._name, tag)
         self._provide_empty_layer(ctx, payload, read_only=read_only)
         signed = self._sign(self._signer, payload)
@@ -89,7 +91,8 @@ class Schema1Manifests:
             raise ManifestUnknown(
                 "the client accepts no schema 2, and the registry is read-only: it can store no layer"
             )
-        self._layers.put(ctx, mediatypes.OCTET_STREAM, conversion.EMPTY_LAYER)
+        descriptor = self._layers.put(ctx, mediatypes.OCTET_STREAM, conversion.EMPTY_LAYER)
+        ctx.events.append(Event("push", self._name, descriptor))
 
     @staticmethod
     def _sign(signer: ManifestSigner, manifest: Manifest) -> Manifest:

@@ -270,10 +270,10 @@ def test_the_file_for_development(file: Path) -> None:
         "http.debug",
         "redis.pool.maxidle",
         "redis.pool.idletimeout",
-        "notifications.events",
-        "notifications.endpoints[1]",
         "health.storagedriver",
     )
+    assert config.notifications.include_references
+    assert [endpoint.name for endpoint in config.notifications.endpoints] == ["local-8083"]
 
 
 def test_the_file_of_a_pull_through_cache_is_refused(file: Path) -> None:

@@ -48,8 +48,6 @@ def test_an_empty_section_asks_for_nothing(path: str, value: object) -> None:
         ("http.debug", {"addr": "", "prometheus": {"enabled": False}}),
         ("http.http2", {"disabled": False}),
         ("http.h2c", {"enabled": False}),
-        ("notifications.events", {"includereferences": False}),
-        ("notifications.endpoints[]", {"name": "a", "url": "http://a", "disabled": True}),
         ("health.storagedriver", {"enabled": False, "interval": "10s", "threshold": 3}),
         ("compatibility.schema1", {"enabled": False}),
         ("validation", {"disabled": False}),

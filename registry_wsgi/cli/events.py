@@ -1,0 +1,48 @@
+"""`registry-wsgi events`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import click
+
+from registry_wsgi import config as configuration
+from registry_wsgi.cli.configured import config_argument, errors_in_one_line
+from registry_wsgi.errors import ConfigurationError, Unavailable
+
+_COLUMNS = ("pending", "sent", "dropped", "failures", "errors")
+
+
+@click.group()
+def events() -> None:
+    """The events of a registry on their way to endpoints."""
+
+
+@events.command()
+@config_argument
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object, with the endpoints' answers counted.")
+def pending(config: str | None, as_json: bool) -> None:
+    """Show how many events wait for each endpoint, and what has come of others.
+
+    `sent` are delivered, `dropped` left out; `failures` and `errors` are attempts that an endpoint refused, or in which
+    it could not be reached.
+    """
+    with errors_in_one_line():
+        from registry_wsgi.endpoints import create_outbox  # noqa: PLC0415
+
+        notifications = configuration.load(config).notifications
+        if not notifications.names:
+            raise ConfigurationError("notifications.endpoints: there are none, so no events wait for any")
+        try:
+            statistics = create_outbox(notifications).statistics()
+        except Unavailable as error:
+            raise ConfigurationError(f"notifications.outbox: {error.detail}") from None
+    if as_json:
+        click.echo(json.dumps({name: asdict(each) for name, each in statistics.items()}, indent=2))
+        return
+    for name, each in statistics.items():
+        numbers = "  ".join(f"{column} {getattr(each, column)}" for column in _COLUMNS)
+        click.echo(f"{name}: {numbers}")
+        if each.pending and each.last_error:
+            click.echo(f"  last error: {each.last_error}")
