@@ -49,13 +49,13 @@ def layers(
 ) -> list[Layer]:
     """Return the layers from the outside in: ours, and after those of the same stage the configured ones."""
     stack = [Layer("tracing", TracingLayer, {"fields": config.log.fields})]
-    if notifier is not None:
-        options = {"intake": notifier.intake, "deliver": notifier.courier.start}
-        stack.append(Layer("notifications", NotificationsLayer, options))
     if controller is None and config.auth is not None:
         controller = create_controller(config.auth)
     if config.log.audit:
         stack.append(Layer("audit", AuditLayer, {"output": config.log.audit}))
+    if notifier is not None:  # inside the audit, which has to hear of a write whose events could not be kept
+        options = {"intake": notifier.intake, "deliver": notifier.courier.start}
+        stack.append(Layer("notifications", NotificationsLayer, options))
     limit = config.http.loginlimit
     logins = LoginLimit(attempts=limit.attempts, window=limit.window) if limit.attempts else None
     if isinstance(controller, TokenIssuer):
