@@ -19,7 +19,7 @@ from registry_wsgi.interfaces import TokenIssuer
 from registry_wsgi.mailing import BackgroundHandler, MailHandler
 from registry_wsgi.middleware.compose import compose
 from registry_wsgi.notifying import create_notifier
-from registry_wsgi.wiring import create_controller, create_registry, layers
+from registry_wsgi.wiring import added_headers, caching, create_controller, create_registry, layers
 
 if TYPE_CHECKING:
     import os
@@ -119,13 +119,16 @@ def build(
     options = Options(
         host=config.http.host,
         relative_urls=config.http.relativeurls,
-        headers=tuple((name, value) for name, values in config.http.headers.items() for value in values),
+        headers=added_headers(config),
         catalog_max_entries=config.catalog_maxentries,
         tags_max=config.tags_maxtags,
         read_only=config.storage.readonly_enabled,
         redirect=not config.storage.redirect_disable,
     )
-    app = compose(create_core(registry, options), layers(config, controller, notifier))
+    innermost, remark = caching(config, registry)
+    if remark:
+        _logger.info(remark)
+    app = compose(create_core(registry, options), [*layers(config, controller, notifier), *innermost])
     if config.http.prefix.strip("/"):
         app = _below(app, config.http.prefix.rstrip("/"))
     if config.http.trust_proxy_headers:

@@ -119,6 +119,19 @@ class OrderedLister(Protocol):
         """
 
 
+@runtime_checkable
+class Probing(Protocol):
+    """The ability of a driver to tell at little cost whether what was found at a path is there still."""
+
+    def probe(self, path: str, content: bytes | None = None) -> Callable[[], bool] | None:
+        """Return a function that tells whether the file is there and, where `content` is given, holds just that.
+
+        What has changed by whomever is seen by the next call: nothing is remembered. Where it cannot tell, for
+        whatever reason, the function says no. None is for a driver around another that cannot do it.
+        Raises InvalidPath.
+        """
+
+
 # ── descriptors remembered ────────────────────────────────────────────────────────────────────
 
 

@@ -69,6 +69,10 @@ def _layers(config: Configuration) -> Iterator[Row]:
     for layer in wiring.layers(config, notifier=create_notifier(config)):
         origin = plugins.distribution(plugins.MIDDLEWARE, layer.name) if layer.name in configured else ""
         yield f"{layer.name} ({layer.stage.name})", origin
+    innermost, remark = wiring.caching(config, wiring.create_registry(config))
+    yield from ((f"{layer.name} ({layer.stage.name})", "") for layer in innermost)
+    if remark:
+        yield f"({remark})", ""
 
 
 def _loopback(host: str) -> bool:

@@ -6,16 +6,19 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from registry_wsgi import endpoints, plugins
+from registry_wsgi.drivers import abilities
 from registry_wsgi.drivers.traced import TracedDriver
 from registry_wsgi.errors import ConfigurationError
-from registry_wsgi.interfaces import TokenIssuer
+from registry_wsgi.interfaces import Redirecting, TokenIssuer
 from registry_wsgi.middleware.access import AccessLayer
 from registry_wsgi.middleware.audit import AuditLayer
+from registry_wsgi.middleware.caching import CachingLayer
 from registry_wsgi.middleware.compose import Layer
 from registry_wsgi.middleware.logins import LoginLimit
 from registry_wsgi.middleware.notifications import NotificationsLayer
 from registry_wsgi.middleware.tokens import TokenLayer
 from registry_wsgi.middleware.tracing import TracingLayer
+from registry_wsgi.storage import paths
 from registry_wsgi.storage.registry import Registry
 from registry_wsgi.storage.validation import ManifestValidation, Platform, URLRules
 
@@ -65,6 +68,37 @@ def layers(
     for extra in config.middleware:
         stack.append(_configured(extra))
     return sorted(stack, key=lambda layer: layer.stage)
+
+
+def caching(config: Configuration, registry: Registry) -> tuple[list[Layer], str]:
+    """Return the layer that gives answers of the core again, and what an operator should know of it, if anything.
+
+    It stands inside all others of its stage, which may have something to say to every request.
+    """
+    chosen, driver = config.responses, registry.driver
+    if not chosen.enabled:
+        return [], ""
+    remark = ""
+    if abilities.probe(driver, paths.ROOT) is None:
+        why = f"the driver {driver.name} cannot tell cheaply what has changed"
+        if isinstance(driver, TracedDriver):
+            why = "log.level is debug, so that every call of the driver is logged"
+        if not chosen.ttl:
+            return [], f"no answers are remembered: {why}"
+        remark = f"{why}: what another process deletes is served by digest for up to {chosen.ttl:g} s (cache.responses)"
+    options = {
+        "driver": driver,
+        "maxbytes": chosen.maxbytes,
+        "ttl": chosen.ttl,
+        "blobs": config.storage.redirect_disable or not isinstance(driver, Redirecting),
+        "headers": added_headers(config),
+    }
+    return [Layer("caching", CachingLayer, options)], remark
+
+
+def added_headers(config: Configuration) -> tuple[tuple[str, str], ...]:
+    """Return the configured headers of every answer."""
+    return tuple((name, value) for name, values in config.http.headers.items() for value in values)
 
 
 def parts(config: Configuration) -> Iterator[Callable[[], object]]:

@@ -15,13 +15,13 @@ import sys
 import time
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.components import require
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
 READY_SECONDS = 30.0
 STOP_SECONDS = 20.0
@@ -76,6 +76,21 @@ def _gthread(config: Path, port: int) -> list[str]:
     return [*_gunicorn(config, port), "--worker-class", "gthread", "--threads", "8"]
 
 
+def _bothways(config: Path, port: int) -> list[str]:
+    *command, _ = _gunicorn(config, port)
+    here = str(Path(__file__).parents[1])
+    return [
+        *command,
+        "--pythonpath",
+        here,
+        "tests.bothways:create_app()",
+        "--worker-class",
+        "gthread",
+        "--threads",
+        "8",
+    ]
+
+
 def _waitress(config: Path, port: int) -> list[str]:
     return [sys.executable, "-m", "waitress", f"--listen=127.0.0.1:{port}", "--call", "registry_wsgi:create_app"]
 
@@ -111,6 +126,7 @@ KINDS: dict[str, Callable[[Path, int], list[str]]] = {
     "granian": _granian,
     "gunicorn": _gunicorn,
     "gthread": _gthread,
+    "bothways": _bothways,
     "waitress": _waitress,
     "cheroot": _cheroot,
     "wsgiref": _wsgiref,

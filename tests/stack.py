@@ -11,12 +11,13 @@ from registry_wsgi import mediatypes
 from registry_wsgi.api.core import create_core
 from registry_wsgi.descriptor import Digest
 from registry_wsgi.drivers import abilities
+from registry_wsgi.middleware.caching import CachingLayer
 from registry_wsgi.middleware.compose import Layer, compose
 from registry_wsgi.middleware.tracing import TracingLayer
 from registry_wsgi.storage.registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from registry_wsgi.api.call import Options
     from registry_wsgi.context import Context
@@ -36,12 +37,25 @@ class CountingDriver:
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self._driver, name)
+        if name == "probe":
+            return self._counted_probe
         if name not in _CALLS:
             return method
 
         def counted(ctx: Context, path: str, *arguments: Any, **options: Any) -> Any:
             self.calls.append(f"{name} {path.rpartition('/')[2]}")
             return method(ctx, path, *arguments, **options)
+
+        return counted
+
+    def _counted_probe(self, path: str, content: bytes | None = None) -> Callable[[], bool] | None:
+        stands = abilities.probe(self._driver, path, content)
+        if stands is None:
+            return None
+
+        def counted() -> bool:
+            self.calls.append(f"{'read' if content else 'see'} {path.rpartition('/')[2]}")
+            return stands()
 
         return counted
 
@@ -64,9 +78,14 @@ def stack_over(
     delete_enabled: bool = True,
     options: Options | None = None,
     signer: ManifestSigner | None = None,
+    responses: Mapping[str, Any] | None = None,
 ) -> TestApp:
+    """Return a stack; with `responses`, the options of the caching layer, that layer is in it."""
     registry = Registry(driver, cache=cache, delete_enabled=delete_enabled, signer=signer)
-    return TestApp(compose(create_core(registry, options), [Layer("tracing", TracingLayer)]))
+    layers = [Layer("tracing", TracingLayer)]
+    if responses is not None:
+        layers.append(Layer("caching", CachingLayer, {"driver": driver, **responses}))
+    return TestApp(compose(create_core(registry, options), layers))
 
 
 def push_blob(app: TestApp, name: str, content: bytes) -> Digest:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response, request
@@ -11,7 +10,7 @@ from werkzeug.routing import BaseConverter
 
 from registry_wsgi.api import base, blobs, catalog, manifests, referrers, tags, uploads
 from registry_wsgi.api.call import Call, Options
-from registry_wsgi.api.respond import API_VERSION, Answer, envelope, unavailable, warning_headers
+from registry_wsgi.api.respond import API_VERSION, Answer, envelope, refusal, unavailable, warning_headers
 from registry_wsgi.context import ENVIRON_KEY
 from registry_wsgi.errors import (
     DriverError,
@@ -25,7 +24,6 @@ from registry_wsgi.routes import Resource
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from registry_wsgi.context import Context
     from registry_wsgi.interfaces import Namespace
 
     Methods = Mapping[str, Callable[[Call], Response]]
@@ -106,8 +104,7 @@ def _listed(methods: Iterable[str]) -> str:
 
 def _refused(call: Call, error: RegistryError | RegistryErrors) -> Response:
     """Return the error as a response, after reading what little of the body is left."""
-    _log(call.ctx, error)
-    status, headers, body = envelope(error)
+    status, headers, body = refusal(call.ctx, error)
     if status == 405:  # RFC 9110 §15.5.6 wants to hear what is allowed; storage, which may refuse too, cannot know
         headers.setdefault("Allow", _listed(_RESOURCES[call.ctx.route.resource].keys() - {call.request.method}))
     if status != 413:
@@ -120,10 +117,3 @@ def _discard_body(call: Call) -> None:
         call.body.discard()
     except RegistryError:
         return  # a body whose length cannot be told is left to the server
-
-
-def _log(ctx: Context, error: RegistryError | RegistryErrors) -> None:
-    for each in error.errors if isinstance(error, RegistryErrors) else (error,):
-        level = logging.ERROR if each.status >= 500 else logging.INFO
-        fields = {"err.code": each.code.lower(), "err.message": each.message, "err.detail": each.detail}
-        ctx.log(level, "response completed with error", **fields)

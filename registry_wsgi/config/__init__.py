@@ -26,12 +26,14 @@ from registry_wsgi.config.model import (
     MailHook,
     Notifications,
     Outbox,
+    Responses,
     Schema1,
     Storage,
     UploadPurging,
     Validation,
 )
 from registry_wsgi.config.notifications import read_notifications
+from registry_wsgi.config.responses import read_responses
 from registry_wsgi.config.schema import TREE
 from registry_wsgi.errors import ConfigurationError
 
@@ -47,6 +49,7 @@ __all__ = [
     "MailHook",
     "Notifications",
     "Outbox",
+    "Responses",
     "Schema1",
     "Storage",
     "UploadPurging",
@@ -124,6 +127,7 @@ def _configuration(checked: dict[str, Any], findings: Findings) -> Configuration
         tags_maxtags=checked["tags"]["maxtags"] or 1000,
         validation=_validation(checked["validation"]),
         notifications=read_notifications(checked["notifications"], findings),
+        responses=read_responses(checked["cache"]["responses"]),
         schema1=_schema1(checked["compatibility"]["schema1"], findings),
         warnings=tuple(findings.warnings),
     )

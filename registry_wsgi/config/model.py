@@ -192,6 +192,15 @@ class Notifications:
 
 
 @dataclass(frozen=True, slots=True)
+class Responses:
+    """The answers that are remembered: in how many bytes, and for how many seconds where storage cannot be asked."""
+
+    enabled: bool
+    maxbytes: int
+    ttl: float
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """`auth` is None where everyone may do everything. `middleware` stands in the order of the file.
 
@@ -209,4 +218,5 @@ class Configuration:
     schema1: Schema1
     validation: Validation
     notifications: Notifications
+    responses: Responses
     warnings: tuple[str, ...]

@@ -212,6 +212,9 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("validation.manifests.indexes.platformlist[].os", TEXT, required=True),
     *_refused("policy", "limiting the classes of repositories", "repository.classes"),
     Key("catalog.maxentries", INTEGER, 1000),
+    Key("cache.responses.enabled", BOOLEAN, True),
+    Key("cache.responses.maxbytes", POSITIVE, 64 * 1024 * 1024),
+    Key("cache.responses.ttl", DURATION, 0.0),
     Key("tags.maxtags", POSITIVE, 1000),
 )
 

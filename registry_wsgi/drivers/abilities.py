@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from registry_wsgi.interfaces import OrderedLister, Redirecting
+from registry_wsgi.interfaces import OrderedLister, Probing, Redirecting
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from registry_wsgi.context import Context
     from registry_wsgi.interfaces import StorageDriver
 
@@ -26,3 +28,8 @@ def list_after(driver: StorageDriver, ctx: Context, path: str, after: str, limit
         return driver.list_after(ctx, path, after, limit)
     names = sorted(child.rpartition("/")[2] for child in driver.list(ctx, path))
     return [name for name in names if name > after][:limit]
+
+
+def probe(driver: StorageDriver, path: str, content: bytes | None = None) -> Callable[[], bool] | None:
+    """Return a function that tells whether the file is still there, and so; None where that costs too much."""
+    return driver.probe(path, content) if isinstance(driver, Probing) else None

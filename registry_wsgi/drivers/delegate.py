@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from registry_wsgi.drivers import abilities
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from registry_wsgi.context import Context
     from registry_wsgi.interfaces import FileInfo, FileReader, FileWriter, StorageDriver
@@ -49,3 +49,6 @@ class DelegatingDriver:
 
     def redirect_url(self, ctx: Context, path: str, method: str) -> str:
         return abilities.redirect_url(self._driver, ctx, path, method)
+
+    def probe(self, path: str, content: bytes | None = None) -> Callable[[], bool] | None:
+        return abilities.probe(self._driver, path, content)

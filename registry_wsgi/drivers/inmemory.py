@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
 from registry_wsgi.drivers.checks import check_offset, check_open, check_path
@@ -13,6 +14,8 @@ from registry_wsgi.errors import DriverError, InvalidPath, PathBusy, PathNotFoun
 from registry_wsgi.interfaces import FileInfo
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from registry_wsgi.context import Context
 
 
@@ -96,6 +99,15 @@ class InMemoryDriver:
             if self._find(path) is None:
                 raise PathNotFound(self.name, path)
             self._remove(path)
+
+    def probe(self, path: str, content: bytes | None = None) -> Callable[[], bool]:
+        check_path(self.name, path)
+        return partial(self._holds, path, content)
+
+    def _holds(self, path: str, content: bytes | None) -> bool:
+        with self._lock:
+            file = self._find(path)
+        return isinstance(file, File) and (content is None or file.content == content)
 
     def check_held(self, path: str, file: File, *, remove: bool = False) -> None:
         """Raise PathNotFound where the path no longer means the writer's file; `remove` it if it does."""

@@ -51,3 +51,6 @@ class TracedDriver(DelegatingDriver):
     def delete(self, ctx: Context, path: str) -> None:
         with ctx.trace("delete", f'{self.name}.delete("{path}")'):
             super().delete(ctx, path)
+
+    def probe(self, path: str, content: bytes | None = None) -> None:
+        """Return None: a look at storage that no line tells of is what debugging is to be rid of."""

@@ -38,6 +38,7 @@ def test_address_storage_layers_and_the_origin_of_plugins_are_shown() -> None:
         f"  access    silly              {OURS}",
         "  layers    tracing (CONTEXT)",
         "            access (PROTECT)",
+        "            caching (ANSWER)",
         "            core",
     ]
 

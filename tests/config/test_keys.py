@@ -43,6 +43,10 @@ def read(config: Configuration, attributes: str) -> object:
         ("log.fields", None, "log.fields", {}),
         ("log.accesslog.disabled", True, "log.accesslog_disabled", True),
         ("log.accesslog", None, "log.accesslog_disabled", False),
+        ("cache.responses.enabled", False, "responses.enabled", False),
+        ("cache.responses", None, "responses.enabled", True),
+        ("cache.responses.maxbytes", 2**20, "responses.maxbytes", 2**20),
+        ("cache.responses.ttl", "1m", "responses.ttl", 60.0),
         ("storage.delete.enabled", True, "storage.delete_enabled", True),
         ("storage.delete", {}, "storage.delete_enabled", False),
         ("storage.maintenance.readonly.enabled", True, "storage.readonly_enabled", True),
@@ -128,6 +132,7 @@ def test_a_value_that_is_allowed_is_taken_without_a_word(
         ("log.fields", "service", "log.fields: must be a mapping with keys in text, not service (text)"),
         ("log.fields", {5: 6}, "log.fields: the key 5 is not text; must be a mapping with keys in text"),
         ("log.accesslog", True, "log.accesslog: must be a mapping, not True (a boolean)"),
+        ("cache.responses.maxbytes", 1000, "cache.responses.maxbytes: must be 1048576 or more, not 1000; cache.resp"),
         ("loglevel", "trace", "loglevel: must be one of error, warn, info, debug, not trace (text)"),
         ("storage.inmemory", 5, "storage.inmemory: must be a mapping with keys in text, not 5 (an integer)"),
         ("storage.cache.blobdescriptor", True, "storage.cache.blobdescriptor: must be a name in text, or empty"),
@@ -202,7 +207,7 @@ def test_another_value_is_one_line_with_the_key_and_what_is_allowed(path: str, v
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("htpp", "htpp: unknown key; did you mean http? allowed: auth, catalog,"),
+        ("htpp", "htpp: unknown key; did you mean http? allowed: auth, cache, catalog,"),
         ("http.adr", "http.adr: unknown key; did you mean addr? allowed: addr, debug,"),
         ("http.Addr", "http.Addr: unknown key; did you mean addr?"),
         ("log.levl", "log.levl: unknown key; did you mean level? allowed: accesslog, audit, fields, formatter, hooks"),

@@ -20,7 +20,7 @@ OURS = {
     f"{server}-{driver}": (server, driver)
     for server in ("granian", "gunicorn")
     for driver in ("filesystem", "inmemory")
-}
+} | {"both-ways": ("bothways", "filesystem")}
 _GUNICORN = ("--worker-class", "gthread", "--threads", "8")
 
 

@@ -1,0 +1,112 @@
+"""Answers that are worth remembering, and what in storage each of them stands on."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from registry_wsgi.descriptor import CANONICAL_ALGORITHM, Digest
+from registry_wsgi.interfaces import Probing
+from registry_wsgi.mediatypes import SCHEMA1_MANIFESTS
+from registry_wsgi.reference import Tag
+from registry_wsgi.routes import Resource
+from registry_wsgi.storage import paths
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from registry_wsgi.context import Event
+    from registry_wsgi.interfaces import StorageDriver
+    from registry_wsgi.routes import Route
+
+    Headers = Sequence[tuple[str, str]]
+    Check = Callable[[], bool]
+
+_OVERHEAD = 2048
+"""Bytes of memory that an answer takes beside its content: headers, an event, paths; some 1,600 were counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is sent for as long as all of `stands` hold. `content` is None where it is in the file at `path`."""
+
+    status: str
+    headers: Headers
+    events: Sequence[Event]
+    stands: Sequence[Check]
+    content: bytes | None
+    path: str
+    size: int
+
+    @property
+    def weight(self) -> int:
+        """The bytes of memory that remembering it takes."""
+        return _OVERHEAD + len(self.content or b"")
+
+
+class Answers:
+    """Tells which answers of the core can be given again, over one driver.
+
+    Content of more than `largest` bytes is read anew each time. Where the driver cannot probe, what was asked for by
+    digest is believed for `ttl` seconds.
+    """
+
+    def __init__(self, driver: StorageDriver, *, largest: int, ttl: float) -> None:
+        # Asking an object for a Protocol's methods takes longer than all that is done here for a request.
+        self._probe = driver.probe if isinstance(driver, Probing) else _unable
+        self._largest = largest
+        self._ttl = ttl
+
+    def worth_keeping(
+        self, route: Route, status: str, headers: Headers, body: Iterable[bytes], events: Sequence[Event]
+    ) -> Answer | None:
+        """Return what the core answered in a form to be given again; None where it cannot be.
+
+        Signatures of schema 1 may be added to what a digest names, so that it has to be put together each time. The
+        link of another algorithm's digest leads to one that the answer does not tell.
+        """
+        found = {name.lower(): value for name, value in headers}
+        digest = found.get("docker-content-digest", "")
+        if not status.startswith("200 ") or found.get("content-type") in SCHEMA1_MANIFESTS:
+            return None
+        if not digest.startswith(f"{CANONICAL_ALGORITHM}:"):
+            return None
+        stands = self._stands(route, Digest(digest))
+        # The tag's link may hold another digest: that of a list of which this is one image, or of a push just now.
+        if not stands or not all(each() for each in stands):
+            return None
+        content = b"".join(body) if isinstance(body, list) else None
+        if content is not None and len(content) > self._largest:
+            content = None
+        return Answer(
+            status, headers, events, stands, content, paths.blob_data(Digest(digest)), int(found["content-length"])
+        )
+
+    def unlinked(self, name: str, digest: Digest) -> bool:
+        """Tell for certain that a repository has no link to a blob, and so not the blob either."""
+        linked = self._probe(paths.layer_link(name, digest))
+        return linked is not None and not linked()
+
+    def _stands(self, route: Route, digest: Digest) -> Sequence[Check]:
+        asked: list[tuple[str, bytes | None]]
+        if route.resource is Resource.BLOB:
+            asked = [(paths.layer_link(route.name, digest), None), (paths.blob_data(digest), None)]
+        else:
+            asked = [(paths.revision_link(route.name, digest), None)]
+            if route.argument != digest:
+                asked.insert(0, (paths.tag_current_link(route.name, Tag(route.argument)), digest.encode()))
+        probes = [self._probe(path, content) for path, content in asked]
+        stands = [probe for probe in probes if probe is not None]
+        if len(stands) == len(probes):
+            return stands
+        return [partial(_before, time.monotonic() + self._ttl)] if self._ttl and route.argument == digest else []
+
+
+def _unable(path: str, content: bytes | None = None) -> None:
+    """Probe as a driver does that cannot."""
+
+
+def _before(deadline: float) -> bool:
+    return time.monotonic() < deadline

@@ -1,0 +1,167 @@
+"""Gives answers of the core again: GET and HEAD of manifests and blobs, the hot path of a registry.
+
+Nothing is believed without a look at what it stands on, which costs a fraction of finding it anew:
+
+    manifest by tag      the tag's link holds the digest still, and the link of the revision is there
+    manifest by digest   the link of the revision is there
+    blob                 the link of the layer is there, and so is the data
+
+So what another process deletes or tags anew is seen by the next request. Status, headers, content and events are the
+core's own. It is also the core that answers what is asked on a condition or in part.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from cachetools import LRUCache
+
+from registry_wsgi.api import sending
+from registry_wsgi.api.bodies import RequestBody
+from registry_wsgi.api.respond import API_VERSION, refusal, status_line
+from registry_wsgi.context import ENVIRON_KEY
+from registry_wsgi.descriptor import Digest
+from registry_wsgi.errors import BlobUnknown, DriverError, RegistryError
+from registry_wsgi.middleware.answers import Answer, Answers
+from registry_wsgi.middleware.compose import Stage
+from registry_wsgi.reference import check_name
+from registry_wsgi.routes import Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from _typeshed import OptExcInfo
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+    from registry_wsgi.context import Context
+    from registry_wsgi.interfaces import StorageDriver, WSGIApplication
+    from registry_wsgi.middleware.answers import Headers
+
+    Key = tuple[str, str, str | None]
+
+_LONGEST_ACCEPT = 2048
+"""Characters of an Accept header. docker's has some 500; granian lets 400 KB through, of which none should stay."""
+
+
+class CachingLayer:
+    """Remembers answers in `maxbytes` of memory, the longest unused forgotten first.
+
+    On a driver that cannot probe, answers by digest are believed for `ttl` seconds: for so long a delete through
+    another process is not seen. `blobs` is False where clients may be sent elsewhere for them, which is decided anew
+    each time. `headers` are those that the core adds to every answer.
+    """
+
+    stage = Stage.ANSWER
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        *,
+        driver: StorageDriver,
+        maxbytes: int = 64 * 1024 * 1024,
+        ttl: float = 0.0,
+        blobs: bool = True,
+        headers: Headers = (),
+    ) -> None:
+        self._app = app
+        self._driver = driver
+        self._ttl = ttl
+        self._resources = {Resource.MANIFEST, Resource.BLOB} if blobs else {Resource.MANIFEST}
+        self._added = (API_VERSION, *headers)
+        self._core_answers = Answers(driver, largest=maxbytes // 8, ttl=ttl)
+        self._remembered: LRUCache[Key, Answer] = LRUCache(maxbytes, getsizeof=lambda answer: answer.weight)
+        self._lock = threading.Lock()  # Even a look-up changes the order of an LRU cache.
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        ctx: Context = environ[ENVIRON_KEY]
+        key = self._key(ctx, environ)
+        if key is None:
+            return self._pass_on(environ, start_response)
+        with self._lock:
+            answer = self._remembered.get(key)
+        if answer is not None:
+            for stands in answer.stands:
+                if not stands():
+                    break
+            else:
+                if (body := self._body(answer, ctx, environ)) is not None:
+                    ctx.events.extend(answer.events)
+                    start_response(answer.status, [*answer.headers])
+                    return body
+        if key[0] == "HEAD" and ctx.route.resource is Resource.BLOB and (error := self._unknown(ctx)):
+            return self._refused(error, ctx, environ, start_response)
+        return self._answered(key, ctx, environ, start_response)
+
+    def _key(self, ctx: Context, environ: WSGIEnvironment) -> Key | None:
+        """Return by what the answer to a request is known; None where only the core can answer."""
+        method, resource = environ["REQUEST_METHOD"], ctx.route.resource
+        if (
+            method not in {"GET", "HEAD"}
+            or resource not in self._resources
+            or "HTTP_IF_NONE_MATCH" in environ
+            or "HTTP_IF_MATCH" in environ
+            or "HTTP_RANGE" in environ
+        ):
+            return None
+        # A blob is the same whatever is accepted.
+        accept = environ.get("HTTP_ACCEPT") if resource is Resource.MANIFEST else None
+        return (method, environ["PATH_INFO"], accept) if accept is None or len(accept) <= _LONGEST_ACCEPT else None
+
+    def _body(self, answer: Answer, ctx: Context, environ: WSGIEnvironment) -> Iterable[bytes] | None:
+        """Return what is sent of an answer; None where its file cannot be read now."""
+        if answer.content is not None:
+            return [answer.content] if answer.content else []
+        try:
+            reader = self._driver.reader(ctx, answer.path)
+        except DriverError:
+            return None
+        return sending.whole(environ, reader, answer.size)
+
+    def _answered(
+        self, key: Key, ctx: Context, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Have the core answer, and remember what can be given again."""
+        noted: list[tuple[str, Headers]] = []
+
+        def noting(
+            status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None, /
+        ) -> Callable[[bytes], object]:
+            noted.append((status, tuple(headers)))  # a copy: layers outside may add to the list
+            return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
+
+        before = len(ctx.events)
+        body = self._app(environ, noting)
+        if noted:
+            answer = self._core_answers.worth_keeping(ctx.route, *noted[-1], body, tuple(ctx.events[before:]))
+            if answer is not None:
+                with self._lock:
+                    self._remembered[key] = answer
+        return body
+
+    def _unknown(self, ctx: Context) -> BlobUnknown | None:
+        """Return the error of a blob that the repository has no link to: what a push asks of every new layer."""
+        try:
+            name, digest = check_name(ctx.route.name), Digest.parse(ctx.route.argument)
+        except RegistryError:
+            return None
+        return BlobUnknown(digest) if self._core_answers.unlinked(name, digest) else None
+
+    def _refused(
+        self, error: BlobUnknown, ctx: Context, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Refuse as the core does, at a fifth of what its way there costs."""
+        status, headers, _ = refusal(ctx, error)
+        with suppress(RegistryError):  # a body whose length cannot be told is left to the server
+            RequestBody(environ).discard()
+        start_response(status_line(status), [*headers.items(), *self._added])
+        return []
+
+    def _pass_on(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        body = self._app(environ, start_response)
+        if self._ttl and environ["REQUEST_METHOD"] == "DELETE":
+            # What this process has deleted itself it does not show, whatever the time.
+            with self._lock:
+                self._remembered.clear()
+        return body

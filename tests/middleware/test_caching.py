@@ -1,0 +1,352 @@
+"""The caching layer: what a hit costs, what two processes see of one another, and what stays as it was without it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from webtest import TestApp, TestRequest
+
+from registry_wsgi import mediatypes, wiring
+from registry_wsgi.app import build
+from registry_wsgi.auth.function import CallableController
+from registry_wsgi.cache.inmemory import InMemoryCacheProvider
+from registry_wsgi.config import load
+from registry_wsgi.context import ENVIRON_KEY
+from registry_wsgi.descriptor import Digest
+from registry_wsgi.drivers.filesystem import FilesystemDriver
+from registry_wsgi.drivers.inmemory import InMemoryDriver
+from registry_wsgi.errors import Unauthorized
+from registry_wsgi.interfaces import Grant
+from tests.stack import CountingDriver, image_manifest, push_blob, push_image, stack_over
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from _typeshed.wsgi import WSGIEnvironment
+
+    from registry_wsgi.interfaces import Access, StorageDriver
+
+SMALL, LARGE = b"{}", b"layer" * 100_000
+MANIFEST = image_manifest(Digest.of(SMALL), Digest.of(LARGE))
+OTHER = image_manifest(Digest.of(SMALL), Digest.of(LARGE), annotations={"another": "one"})
+BY_TAG, BY_DIGEST = "/v2/a/b/manifests/v1", f"/v2/a/b/manifests/{Digest.of(MANIFEST)}"
+BLOB = f"/v2/a/b/blobs/{Digest.of(SMALL)}"
+TYPE = {"Content-Type": mediatypes.OCI_MANIFEST}
+
+
+@pytest.fixture
+def driver(tmp_path: Path) -> CountingDriver:
+    return CountingDriver(FilesystemDriver(rootdirectory=tmp_path))
+
+
+def process(driver: StorageDriver, **responses: Any) -> TestApp:
+    """Return a registry as another process would have it: with caches of its own."""
+    return stack_over(driver, cache=InMemoryCacheProvider(), responses=responses)
+
+
+def pushed(driver: StorageDriver, **responses: Any) -> TestApp:
+    app = process(driver, **responses)
+    push_image(app, "a/b", "v1", SMALL, LARGE)
+    return app
+
+
+# ── what a hit costs ──────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "calls"),
+    [
+        ("GET", BY_TAG, ["read link", "see link"]),
+        ("HEAD", BY_TAG, ["read link", "see link"]),
+        ("GET", BY_DIGEST, ["see link"]),
+        ("HEAD", BY_DIGEST, ["see link"]),
+        ("HEAD", BLOB, ["see link", "see data"]),
+        ("GET", BLOB, ["see link", "see data"]),
+        ("GET", f"/v2/a/b/blobs/{Digest.of(LARGE)}", ["see link", "see data", "reader data"]),
+        ("HEAD", f"/v2/a/b/blobs/{Digest.of(b'absent')}", ["see link"]),
+    ],
+)
+def test_a_hit_looks_at_what_it_stands_on_and_at_nothing_else(
+    driver: CountingDriver, method: str, path: str, calls: list[str]
+) -> None:
+    app = pushed(driver)
+    app.request(path, method=method, status="*")
+    driver.taken()
+    app.request(path, method=method, status="*")
+    assert driver.taken() == calls
+
+
+@pytest.mark.parametrize(
+    ("path", "calls"),
+    [
+        (BY_TAG, {"open": 1, "read": 1, "close": 1, "access": 1}),
+        (BY_DIGEST, {"access": 1}),
+        (BLOB, {"access": 2}),
+    ],
+)
+def test_a_hit_on_files_is_as_many_system_calls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, calls: dict[str, int]
+) -> None:
+    counted: Counter[str] = Counter()
+
+    def counting(name: str) -> Callable[..., Any]:
+        function = getattr(os, name)
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            counted[name] += 1
+            return function(*arguments, **options)
+
+        return call
+
+    app = pushed(FilesystemDriver(rootdirectory=tmp_path)).app
+    for name in ("open", "read", "close", "access", "stat", "lstat", "fstat", "scandir", "listdir"):
+        monkeypatch.setattr(os, name, counting(name))
+    app(TestRequest.blank(path).environ, lambda *_: None)
+    counted.clear()
+    [content] = app(TestRequest.blank(path).environ, lambda *_: None)
+    assert content in (MANIFEST, SMALL)
+    assert counted == calls
+
+
+def test_only_so_many_bytes_are_remembered(driver: CountingDriver) -> None:
+    app = process(driver, maxbytes=2**20)
+    digests = [push_blob(app, "a/b", bytes([number]) * 60_000) for number in range(30)]
+    for _ in range(2):
+        for digest in digests:
+            app.get(f"/v2/a/b/blobs/{digest}", status=200)
+    driver.taken()
+    app.get(f"/v2/a/b/blobs/{digests[-1]}", status=200)
+    assert driver.taken() == ["see link", "see data"]
+    app.get(f"/v2/a/b/blobs/{digests[0]}", status=200)
+    assert "reader data" in driver.taken()
+
+
+def test_content_that_would_take_an_eighth_of_the_memory_is_read_each_time(driver: CountingDriver) -> None:
+    app = process(driver, maxbytes=2**20)
+    digest = push_blob(app, "a/b", b"a" * 140_000)
+    app.get(f"/v2/a/b/blobs/{digest}", status=200)
+    driver.taken()
+    assert len(app.get(f"/v2/a/b/blobs/{digest}", status=200).body) == 140_000
+    assert driver.taken() == ["see link", "see data", "reader data"]
+
+
+# ── two processes on one storage ──────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(params=["filesystem", "inmemory", "without probes"])
+def two(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[TestApp, TestApp]:
+    """Two processes, the second of which has seen all that is pushed; each has a driver of its own if there can be."""
+    if request.param == "inmemory":
+        shared = InMemoryDriver()
+        drivers: list[StorageDriver] = [shared, shared]
+    else:
+        drivers = [FilesystemDriver(rootdirectory=tmp_path), FilesystemDriver(rootdirectory=tmp_path)]
+    if request.param == "without probes":
+        drivers = [Unable(each) for each in drivers]
+    one, other = (process(each) for each in drivers)
+    push_image(one, "a/b", "v1", SMALL, LARGE)
+    for _ in range(2):
+        for path in (BY_TAG, BY_DIGEST, BLOB):
+            other.get(path, status=200)
+            other.head(path, status=200)
+    return one, other
+
+
+class Unable(CountingDriver):
+    """A driver that can do nothing beyond the interface."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "probe":
+            raise AttributeError(name)
+        return super().__getattr__(name)
+
+
+def both(app: TestApp, path: str, status: int) -> list[str | None]:
+    """Return what GET and HEAD, asked twice, say that they send."""
+    answers = [app.request(path, method=method, status=status) for method in ("GET", "HEAD") * 2]
+    return [answer.headers.get("Docker-Content-Digest") for answer in answers]
+
+
+def test_a_manifest_deleted_in_one_process_is_gone_in_the_other(two: tuple[TestApp, TestApp]) -> None:
+    one, other = two
+    one.delete(BY_DIGEST, status=202)
+    both(other, BY_DIGEST, 404)
+    both(other, BY_TAG, 404)
+
+
+def test_a_tag_deleted_in_one_process_is_gone_in_the_other(two: tuple[TestApp, TestApp]) -> None:
+    one, other = two
+    one.delete(BY_TAG, status=202)
+    both(other, BY_TAG, 404)
+    both(other, BY_DIGEST, 200)
+
+
+def test_a_tag_moved_in_one_process_is_moved_in_the_other(two: tuple[TestApp, TestApp]) -> None:
+    one, other = two
+    for payload in (OTHER, MANIFEST, OTHER):
+        one.put(BY_TAG, payload, headers=TYPE, status=201)
+        assert set(both(other, BY_TAG, 200)) == {Digest.of(payload)}
+
+
+def test_a_blob_deleted_in_one_process_is_gone_in_the_other(two: tuple[TestApp, TestApp]) -> None:
+    one, other = two
+    one.delete(BLOB, status=202)
+    both(other, BLOB, 404)
+    push_blob(one, "a/b", SMALL)
+    both(other, BLOB, 200)
+
+
+def test_what_is_deleted_and_pushed_again_in_one_process_is_there_in_the_other(two: tuple[TestApp, TestApp]) -> None:
+    one, other = two
+    for _ in range(3):
+        one.delete(BY_DIGEST, status=202)
+        both(other, BY_TAG, 404)
+        one.put(BY_TAG, MANIFEST, headers=TYPE, status=201)
+        assert set(both(other, BY_TAG, 200)) == {Digest.of(MANIFEST)}
+        both(other, BY_DIGEST, 200)
+
+
+def test_a_blob_that_a_garbage_collection_took_is_gone(tmp_path: Path) -> None:
+    """docker-registry's own leaves the links of layers behind."""
+    app = pushed(FilesystemDriver(rootdirectory=tmp_path))
+    app.get(BLOB, status=200)
+    digest = Digest.of(SMALL)
+    (tmp_path / f"docker/registry/v2/blobs/sha256/{digest.hex[:2]}/{digest.hex}/data").unlink()
+    app.get(BLOB, status=404)
+
+
+# ── what stays as it was ──────────────────────────────────────────────────────────────────────
+
+
+def test_every_hit_is_a_pull(driver: CountingDriver) -> None:
+    app = pushed(driver)
+    events = []
+    for _ in range(3):
+        environ = TestRequest.blank(BY_TAG).environ
+        app.app(environ, lambda *_: None)
+        events.append(environ[ENVIRON_KEY].events)
+    assert [(event.action, event.repository, event.tag) for event in events[0]] == [("pull", "a/b", "v1")]
+    assert events[0] == events[1] == events[2]
+
+
+def test_who_may_not_pull_does_not_get_what_is_remembered() -> None:
+    def authorize(environ: WSGIEnvironment, access: tuple[Access, ...]) -> Grant:
+        if "HTTP_AUTHORIZATION" not in environ:
+            raise Unauthorized(headers={"WWW-Authenticate": 'Basic realm="R"'})
+        return Grant("alice", lambda _: True)
+
+    app = TestApp(build(load({"storage": "inmemory"}), CallableController(function=authorize)))
+    app.authorization = ("Basic", ("alice", ""))
+    digest = push_blob(app, "a/b", SMALL)
+    for _ in range(2):
+        app.get(f"/v2/a/b/blobs/{digest}", status=200)
+    app.authorization = None
+    app.get(f"/v2/a/b/blobs/{digest}", status=401)
+
+
+def test_a_hit_is_logged_like_any_answer(caplog: pytest.LogCaptureFixture, driver: CountingDriver) -> None:
+    caplog.set_level(logging.INFO, "registry_wsgi")
+    app = pushed(driver)
+    caplog.clear()
+    for _ in range(2):
+        app.get(BY_TAG, status=200)
+        app.head(f"/v2/a/b/blobs/{Digest.of(b'absent')}", status=404)
+    lines = [(record.getMessage(), {**record.fields}) for record in caplog.records if hasattr(record, "fields")]
+    for _, fields in lines:
+        for name in ("http.request.id", "http.response.duration"):
+            fields.pop(name, None)
+    assert len(lines) == 4
+    assert lines[:2] == lines[2:]
+
+
+def test_what_a_layer_outside_adds_to_the_headers_is_added_once(driver: CountingDriver) -> None:
+    app = pushed(driver).app
+
+    def adding(environ: WSGIEnvironment, start_response: Any) -> Any:
+        def start(status: str, headers: list[tuple[str, str]], *_: Any) -> Any:
+            headers.append(("X-Added", "1"))
+            return start_response(status, headers)
+
+        return app(environ, start)
+
+    for _ in range(3):
+        assert TestApp(adding).get(BY_TAG, status=200).headers.getall("X-Added") == ["1"]
+
+
+# ── drivers that cannot probe ─────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def unable() -> Iterator[Unable]:
+    return Unable(InMemoryDriver())
+
+
+def test_without_probes_answers_by_digest_are_believed_for_a_time(unable: Unable) -> None:
+    app = pushed(unable, ttl=3600)
+    for path in (BY_DIGEST, BLOB, BY_TAG):
+        app.get(path, status=200)
+    unable.taken()
+    assert app.get(BY_DIGEST, status=200).body == MANIFEST
+    assert app.get(BLOB, status=200).body == SMALL
+    assert unable.taken() == []
+    app.get(BY_TAG, status=200)
+    assert unable.taken() != []
+    stack_over(unable).delete(BY_DIGEST, status=202)
+    app.get(BY_DIGEST, status=200)
+    app.get(BY_TAG, status=404)
+
+
+def test_without_probes_nothing_is_believed_after_that_time(unable: Unable) -> None:
+    app = pushed(unable, ttl=0.05)
+    app.get(BY_DIGEST, status=200)
+    stack_over(unable).delete(BY_DIGEST, status=202)
+    time.sleep(0.06)
+    app.get(BY_DIGEST, status=404)
+
+
+def test_without_probes_a_process_sees_its_own_deletes(unable: Unable) -> None:
+    app = pushed(unable, ttl=3600)
+    app.get(BY_DIGEST, status=200)
+    app.delete(BY_DIGEST, status=202)
+    app.get(BY_DIGEST, status=404)
+
+
+def test_the_layer_is_there_only_where_it_can_be_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "registry_wsgi")
+
+    def caches(**sections: Any) -> bool:
+        config = load({"storage": "inmemory", **sections})
+        build(config)
+        return [layer.name for layer in wiring.caching(config, wiring.create_registry(config))[0]] == ["caching"]
+
+    assert caches()
+    assert not caches(cache={"responses": {"enabled": False}})
+    assert caplog.messages == []
+    assert not caches(log={"level": "debug"})
+    assert caches(log={"level": "debug"}, cache={"responses": {"ttl": "10s"}})
+    why = "log.level is debug, so that every call of the driver is logged"
+    assert caplog.messages == [
+        f"no answers are remembered: {why}",
+        f"{why}: what another process deletes is served by digest for up to 10 s (cache.responses)",
+    ]
+
+
+def test_blobs_that_clients_get_elsewhere_are_looked_up_anew() -> None:
+    middleware = {"storage": [{"name": "redirect", "options": {"baseurl": "https://cdn.example.com/"}}]}
+    app = TestApp(build(load({"storage": "inmemory", "middleware": middleware})))
+    digest = push_blob(app, "a/b", SMALL)
+    for _ in range(2):
+        assert app.get(f"/v2/a/b/blobs/{digest}", status=307).headers["Location"].startswith("https://cdn.example.com/")
+
+
+def test_a_manifest_of_another_repository_is_not_remembered_for_this_one(driver: CountingDriver) -> None:
+    app = pushed(driver)
+    app.get(BY_DIGEST, status=200)
+    assert json.loads(app.get(BY_DIGEST.replace("a/b", "a/c"), status=404).body)["errors"][0]["code"]
