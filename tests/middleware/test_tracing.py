@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from webtest import TestApp
 
-from registry_wsgi import logs
+from registry_wsgi import context, logs
 from registry_wsgi.context import ENVIRON_KEY, Context
 from registry_wsgi.drivers.inmemory import InMemoryDriver
 from registry_wsgi.drivers.traced import TracedDriver
@@ -126,13 +126,15 @@ def test_a_request_of_which_no_line_tells_needs_no_id(
 ) -> None:
     for name in ("registry_wsgi", logs.ACCESS_LOGGER):
         caplog.set_level(logging.ERROR, name)
-    monkeypatch.setattr(uuid, "uuid4", None)
+    monkeypatch.setattr(context, "_random_id", None)
     stack_over(InMemoryDriver()).get("/v2/", status=200)
 
 
 def test_the_id_of_a_request_stays() -> None:
-    context = Context()
-    assert context.id == context.id != Context().id
+    first = Context()
+    assert first.id == first.id != Context().id
+    assert uuid.UUID(first.id).version == 4
+    assert uuid.UUID(first.id).variant == uuid.RFC_4122
 
 
 def test_the_context_is_the_only_thing_added_to_the_environ() -> None:
