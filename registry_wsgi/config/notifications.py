@@ -22,7 +22,7 @@ def read_notifications(section: dict[str, Any], findings: Findings) -> Notificat
     endpoints = []
     for number, each in enumerate(section["endpoints"]):
         key = f"notifications.endpoints[{number}]"
-        name = each["name"] or each["url"].partition("?")[0].rpartition("@")[2]
+        name = each["name"] or _place(each["url"])
         with findings.noted():
             if name in names and not each["disabled"]:
                 raise ConfigurationError(f"{key}.name: {name!r} is the name of two endpoints; allowed: one for each")
@@ -35,6 +35,11 @@ def read_notifications(section: dict[str, Any], findings: Findings) -> Notificat
         include_references=section["events"]["includereferences"],
         outbox=_outbox(section["outbox"]),
     )
+
+
+def _place(url: str) -> str:
+    """Return the host and the path, which are what of a URL is no secret."""
+    return url.partition("?")[0].partition("://")[2].rpartition("@")[2]
 
 
 def _endpoint(section: dict[str, Any], name: str, key: str) -> Endpoint:
