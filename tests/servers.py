@@ -91,6 +91,20 @@ def _bothways(config: Path, port: int) -> list[str]:
     ]
 
 
+def _gevent(config: Path, port: int) -> list[str]:
+    return [*_gunicorn(config, port), "--worker-class", "gevent"]
+
+
+def _uwsgi(config: Path, port: int) -> list[str]:
+    # It takes no call in the place of an application's name.
+    config.with_name("uwsgi_app.py").write_text("from registry_wsgi import create_app\napplication = create_app()\n")
+    return [
+        *(str(Path(sys.executable).with_name("uwsgi")), "--http11-socket", f"127.0.0.1:{port}"),
+        *("--master", "--die-on-term", "--need-app", "--enable-threads", "--threads", "8"),
+        *("--pythonpath", str(config.parent), "--module", "uwsgi_app"),
+    ]
+
+
 def _waitress(config: Path, port: int) -> list[str]:
     return [sys.executable, "-m", "waitress", f"--listen=127.0.0.1:{port}", "--call", "registry_wsgi:create_app"]
 
@@ -127,6 +141,8 @@ KINDS: dict[str, Callable[[Path, int], list[str]]] = {
     "gunicorn": _gunicorn,
     "gthread": _gthread,
     "bothways": _bothways,
+    "gevent": _gevent,
+    "uwsgi": _uwsgi,
     "waitress": _waitress,
     "cheroot": _cheroot,
     "wsgiref": _wsgiref,
