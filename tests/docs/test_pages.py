@@ -7,7 +7,7 @@ from pathlib import Path
 
 from registry_wsgi import errors
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_the_table_of_errors_is_complete_and_true() -> None:
