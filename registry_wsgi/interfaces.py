@@ -163,6 +163,19 @@ class BlobDescriptorCacheProvider(BlobDescriptorService, Protocol):
         """Return the service of one repository; a repository's media types stay in it. Raises NameInvalid."""
 
 
+@runtime_checkable
+class CacheStatistics(Protocol):
+    """The ability of a cache provider to tell how it does, in numbers that only grow, of this process.
+
+    `requests` counts the calls of `stat`, `hits` those that found something, and `errors` the calls of any method that
+    what remembers did not answer.
+    """
+
+    requests: int
+    hits: int
+    errors: int
+
+
 # ── blobs ─────────────────────────────────────────────────────────────────────────────────────
 
 

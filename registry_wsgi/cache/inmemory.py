@@ -27,8 +27,8 @@ class InMemoryCacheProvider:
     """The cache provider `inmemory`: `size` entries over all scopes, 0 or less for no limit.
 
     The first descriptor that the global scope gets of a digest stays until it is cleared; a repository's is
-    overwritten. A repository's media type and extra members never reach the global scope. `requests` counts
-    the calls of `stat` and `hits` those that found something.
+    overwritten. A repository's media type and extra members never reach the global scope. It counts as
+    `CacheStatistics` says; there are no `errors`.
 
     Methods raise DigestInvalid for what is no digest, and ValueError for a descriptor that cannot be one.
     """
@@ -40,10 +40,7 @@ class InMemoryCacheProvider:
         self._lock = threading.Lock()  # Even a look-up changes the order of an LRU cache.
         self.requests = 0
         self.hits = 0
-
-    @property
-    def misses(self) -> int:
-        return self.requests - self.hits
+        self.errors = 0
 
     def repository_scoped(self, name: str) -> RepositoryScopedCache:
         return RepositoryScopedCache(self, check_name(name))
@@ -60,14 +57,12 @@ class InMemoryCacheProvider:
         self.forget(_GLOBAL, digest)
 
     def lookup(self, scope: str, digest: Digest) -> Descriptor:
-        """Return what the scope knows, unless the global scope was made to forget the digest since."""
         with self._lock:
             self.requests += 1
-            known = self._entries.get((_GLOBAL, digest))
-            own = known if scope == _GLOBAL else self._entries.get((scope, digest))
-            if known is not None and own is not None:
+            known = self._entries.get((scope, digest))
+            if known is not None:
                 self.hits += 1
-                return own
+                return known
         raise BlobUnknown(Digest.parse(digest))
 
     def remember(self, scope: str, digest: Digest, descriptor: Descriptor) -> None:
@@ -81,7 +76,7 @@ class InMemoryCacheProvider:
             self._entries[scope, digest] = descriptor
 
     def forget(self, scope: str, digest: Digest) -> None:
-        """Remove the scope's entry and the global one; other repositories ask their backend again then."""
+        """Remove the scope's entry and the global one; other repositories keep theirs."""
         Digest.parse(digest)
         with self._lock:
             if self._entries.pop((scope, digest), None) is None:

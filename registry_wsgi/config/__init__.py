@@ -193,6 +193,9 @@ def _cache(section: dict[str, Any], redis: dict[str, Any], findings: Findings) -
 
 def _redis(section: dict[str, Any], findings: Findings) -> Cache:
     """Return the cache whose parameters are what is given in the section `redis`."""
+    for key in ("sentinelusername", "sentinelpassword"):
+        if section.get(key) and not section.get("mastername"):
+            findings.warnings.append(f"redis.{key} has an effect only with redis.mastername")
     if not (section.get("addr") or section.get("addrs")):
         missing = "redis.addr: required for the cache redis, but not given; allowed: an address such as 127.0.0.1:6379"
         findings.add(ConfigurationError(missing))

@@ -169,6 +169,9 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("notifications.outbox.options", MAPPING, {}),
     Key("redis.addr", TEXT, ""),
     Key("redis.addrs[]", ELEMENT),
+    Key("redis.mastername", TEXT, ""),
+    Key("redis.sentinelusername", TEXT, ""),
+    Key("redis.sentinelpassword", SECRET, ""),
     Key("redis.username", TEXT, ""),
     Key("redis.password", SECRET, ""),
     Key("redis.db", POSITIVE, 0),
@@ -183,10 +186,9 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("redis.tls.certificate", TEXT, ""),
     Key("redis.tls.key", TEXT, ""),
     Key("redis.tls.rootcas[]", ELEMENT),
-    *_refused("redis.mastername", "Sentinel"),
     *_each_unsupported(
         "redis",
-        "sentinelusername sentinelpassword pool.maxidle pool.idletimeout minidleconns maxidleconns connmaxidletime"
+        "pool.maxidle pool.idletimeout minidleconns maxidleconns connmaxidletime"
         " connmaxlifetime poolfifo maxretries minretrybackoff maxretrybackoff contexttimeoutenabled protocol"
         " unstableresp3 disableidentity identitysuffix maxredirects readonly routebylatency routerandomly",
     ),

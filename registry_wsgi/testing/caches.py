@@ -5,7 +5,12 @@
         def provider(self):
             ...  # a provider that remembers nothing yet, and holds some hundred descriptors
 
-It holds the rules of distribution 2.8's suite, and what keeps one repository's knowledge from another's.
+        @pytest.fixture
+        def other_provider(self, provider):
+            ...  # where there can be one: a second provider that knows what the first one is told
+
+It holds the rules of distribution 2.8's suite, what keeps one repository's knowledge from another's, and what makes a
+provider good enough to be the only one who knows: a registry without links runs on it.
 """
 
 from __future__ import annotations
@@ -18,10 +23,12 @@ import pytest
 from registry_wsgi.context import Context
 from registry_wsgi.descriptor import OCTET_STREAM, Descriptor, Digest
 from registry_wsgi.errors import BlobUnknown, DigestInvalid, NameInvalid
+from registry_wsgi.interfaces import CacheStatistics
+from registry_wsgi.testing._caches_primary import PrimaryStoreSuite
 from registry_wsgi.testing._together import together
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from registry_wsgi.interfaces import BlobDescriptorCacheProvider, BlobDescriptorService
 
@@ -51,12 +58,8 @@ SCOPED: Scope = lambda provider: provider.repository_scoped("a/b")  # noqa: E731
 scopes = pytest.mark.parametrize("scope", [GLOBAL, SCOPED], ids=["global", "of a repository"])
 
 
-class CacheProviderSuite:
+class CacheProviderSuite(PrimaryStoreSuite):
     """What a `BlobDescriptorCacheProvider` has to do. Subclass it and give the fixture `provider`."""
-
-    @pytest.fixture
-    def provider(self) -> BlobDescriptorCacheProvider | Iterator[BlobDescriptorCacheProvider]:
-        raise NotImplementedError("give a fixture `provider`: a provider that remembers nothing yet")
 
     @pytest.fixture
     def ctx(self) -> Context:
@@ -234,16 +237,6 @@ class CacheProviderSuite:
         with pytest.raises(BlobUnknown):
             scoped.stat(ctx, CANONICAL)
 
-    def test_what_is_cleared_globally_is_unknown_to_every_repository(
-        self, provider: BlobDescriptorCacheProvider, ctx: Context
-    ) -> None:
-        for name in ("a", "b"):
-            provider.repository_scoped(name).set_descriptor(ctx, CANONICAL, DESCRIPTOR)
-        provider.clear(ctx, CANONICAL)
-        for name in ("a", "b"):
-            with pytest.raises(BlobUnknown):
-                provider.repository_scoped(name).stat(ctx, CANONICAL)
-
     def test_other_digests_stay_when_one_is_cleared(self, provider: BlobDescriptorCacheProvider, ctx: Context) -> None:
         scoped = provider.repository_scoped("a")
         other = Descriptor(OTHER, 15, MEDIA_TYPE)
@@ -260,6 +253,18 @@ class CacheProviderSuite:
         provider.repository_scoped("a").clear(ctx, CANONICAL)
         with pytest.raises(BlobUnknown):
             provider.repository_scoped("a").stat(ctx, CANONICAL)
+
+    def test_look_ups_are_counted_by_what_they_find(self, provider: BlobDescriptorCacheProvider, ctx: Context) -> None:
+        if not isinstance(provider, CacheStatistics):
+            pytest.skip("the provider does not count")
+        scoped = provider.repository_scoped("a")
+        scoped.set_descriptor(ctx, CANONICAL, DESCRIPTOR)
+        for service, digest in [(provider, CANONICAL), (scoped, CANONICAL), (scoped, CANONICAL)]:
+            service.stat(ctx, digest)
+        for service in (provider, scoped):
+            with pytest.raises(BlobUnknown):
+                service.stat(ctx, OTHER)
+        assert (provider.requests, provider.hits, provider.errors) == (5, 3, 0)
 
     def test_threads_do_not_see_each_others_repositories(
         self, provider: BlobDescriptorCacheProvider, ctx: Context

@@ -1,4 +1,4 @@
-"""The in-memory cache provider: the suite, its bound and its counters."""
+"""The in-memory cache provider: the suite and its bound."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_the_bound_holds_over_all_repositories_together():
     assert sum(len(known(service, range(20))) for service in [provider, *services]) <= 10
 
 
-def test_what_is_forgotten_globally_is_unknown_to_a_repository_and_can_be_set_again():
+def test_what_a_repository_forgot_is_unknown_to_it_and_can_be_set_again():
     provider = InMemoryCacheProvider(size=4)
     scoped = provider.repository_scoped("a")
     for number in range(50):
@@ -80,12 +80,3 @@ def test_a_size_of_zero_or_less_is_no_limit(size):
     for number in range(20_000):
         provider.set_descriptor(CTX, descriptor(number).digest, descriptor(number))
     assert len(known(provider, range(20_000))) == 20_000
-
-
-def test_look_ups_are_counted_by_what_they_find():
-    provider = InMemoryCacheProvider()
-    scoped = provider.repository_scoped("a")
-    scoped.set_descriptor(CTX, descriptor(1).digest, descriptor(1))
-    known(provider, [1, 1, 2])
-    known(scoped, [1, 2])
-    assert (provider.requests, provider.hits, provider.misses) == (5, 3, 2)

@@ -35,6 +35,9 @@ def test_what_is_given_is_handed_on_and_nothing_else() -> None:
         "addrs": ["cache.example:6379"],
         "username": "registry",
         "password": "0123",
+        "mastername": "cache",
+        "sentinelusername": "sentinel",
+        "sentinelpassword": "4567",
         "db": 3,
         "dialtimeout": "10ms",
         "readtimeout": None,
@@ -45,6 +48,9 @@ def test_what_is_given_is_handed_on_and_nothing_else() -> None:
         "addrs": ["cache.example:6379"],
         "username": "registry",
         "password": "0123",
+        "mastername": "cache",
+        "sentinelusername": "sentinel",
+        "sentinelpassword": "4567",
         "db": 3,
         "dialtimeout": 0.01,
         "pool": {"maxactive": 8},
@@ -89,11 +95,12 @@ def test_what_is_wrong_is_one_line_that_names_the_key(key: str, value: object, m
     assert message in str(raised.value)
 
 
+@pytest.mark.parametrize("key", ["password", "sentinelpassword"])
 @pytest.mark.parametrize("password", [123456, 0.5, True])
-def test_a_password_that_is_no_text_is_refused_and_not_shown(password: object) -> None:
+def test_a_password_that_is_no_text_is_refused_and_not_shown(key: str, password: object) -> None:
     with pytest.raises(ConfigurationError) as raised:
-        load(CACHED | {"redis": ADDRESS | {"password": password}})
-    assert str(raised.value).startswith("redis.password: must be text, in quotes if it looks like a number, not a")
+        load(CACHED | {"redis": ADDRESS | {key: password}})
+    assert str(raised.value).startswith(f"redis.{key}: must be text, in quotes if it looks like a number, not a")
     assert str(password) not in str(raised.value)
 
 
@@ -101,3 +108,9 @@ def test_a_section_that_nothing_uses_is_a_warning() -> None:
     config = load({"storage": "inmemory", "redis": ADDRESS})
     assert config.storage.cache is None
     assert config.warnings == ("redis has an effect only with the cache redis",)
+
+
+@pytest.mark.parametrize("key", ["sentinelusername", "sentinelpassword"])
+def test_a_login_for_sentinels_that_are_not_asked_is_a_warning(key: str) -> None:
+    config = load(CACHED | {"redis": ADDRESS | {key: "x"}})
+    assert config.warnings == (f"redis.{key} has an effect only with redis.mastername",)

@@ -86,7 +86,6 @@ def test_the_warning_names_the_key_as_the_file_has_it(path: str, value: object, 
         ("http.tls.clientauth", "verify-client-cert-if-given", "http.tls.clientauth: asking clients for certificates"),
         ("http.tls.ciphersuites", ["TLS_X"], "http.tls.ciphersuites: a choice of cipher suites is not available yet"),
         ("http.tls.letsencrypt.email", "a@b.example", "http.tls.letsencrypt: fetching certificates from Let's Encrypt"),
-        ("redis.mastername", "mymaster", "redis.mastername: Sentinel is not available yet"),
         ("policy.repository.classes", ["image"], "policy: limiting the classes of repositories is not available yet"),
     ],
 )

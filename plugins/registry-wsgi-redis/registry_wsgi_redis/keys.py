@@ -2,25 +2,35 @@
 
     blobs::<digest>                        hash: digest, size, mediatype   what is known of a digest anywhere
     repository::<name>::blobs              set of digests                  what the repository has
-    repository::<name>::blobs::<digest>    hash: mediatype                 what it is called there
+    repository::<name>::blobs::<digest>    hash: mediatype, digest, size   what it is there
 
-Only the set tells what a repository has; an entry of the first kind grants nothing.
+Only the set tells what a repository has; an entry of the first kind grants nothing. `digest` and `size` of the last
+one are ours: with them a repository keeps what it was told, whatever other repositories delete.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 DIGEST = "digest"
 SIZE = "size"
 MEDIA_TYPE = "mediatype"
 
 
-def blob(digest: str) -> str:
-    return f"blobs::{digest}"
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys. In a Cluster the name is a hash tag, `repository::{<name>}::…`: one node has all of a repository."""
 
+    tagged: bool = False
 
-def members(name: str) -> str:
-    return f"repository::{name}::blobs"
+    def blob(self, digest: str) -> str:
+        return f"blobs::{digest}"
 
+    def members(self, name: str) -> str:
+        return f"repository::{self._tag(name)}::blobs"
 
-def member(name: str, digest: str) -> str:
-    return f"repository::{name}::blobs::{digest}"
+    def member(self, name: str, digest: str) -> str:
+        return f"repository::{self._tag(name)}::blobs::{digest}"
+
+    def _tag(self, name: str) -> str:
+        return f"{{{name}}}" if self.tagged else name

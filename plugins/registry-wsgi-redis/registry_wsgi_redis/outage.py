@@ -6,10 +6,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
-
 from registry_wsgi.errors import Unavailable
+from registry_wsgi_redis.transactions import UNREACHABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +44,7 @@ class Outage:
         """Take note of a failure. One that is no matter of the connection, such as a full server, brings no rest."""
         with self._lock:
             now = self._clock()
-            if isinstance(error, (RedisConnectionError, RedisTimeoutError)):
+            if isinstance(error, UNREACHABLE):
                 self._rests_until = now + REST_SECONDS
             silent = now < self._silent_until
             if not silent:

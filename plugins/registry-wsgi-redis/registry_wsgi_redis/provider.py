@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
-from redis.exceptions import RedisError
-
 from registry_wsgi.cache.checks import check_entry
-from registry_wsgi.descriptor import OCTET_STREAM, Descriptor, Digest
-from registry_wsgi.errors import BlobUnknown, DigestInvalid, Unavailable
+from registry_wsgi.descriptor import Descriptor, Digest
+from registry_wsgi.errors import BlobUnknown, Unavailable
 from registry_wsgi.reference import check_name
-from registry_wsgi_redis import keys
 from registry_wsgi_redis.connection import connect
+from registry_wsgi_redis.entries import FIELDS, described, fill, text, values
+from registry_wsgi_redis.keys import MEDIA_TYPE
 from registry_wsgi_redis.outage import Outage
+from registry_wsgi_redis.transactions import FAILURES, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,11 +24,15 @@ if TYPE_CHECKING:
 
 
 class RedisCacheProvider:
-    """Descriptors in one Redis or Valkey server, shared by all processes, hosts, and other registries.
+    """Descriptors in Redis or Valkey, shared by all processes, hosts, and other registries.
 
     The parameters are those of the `redis` section of registry:2 and registry:3; times are seconds, zero is
-    the default. Nothing expires: the server's own `maxmemory-policy` bounds it. A repository's media type
+    the default. `addrs` are Sentinels with a `mastername`, and without one several of them a Cluster. Nothing expires:
+    the server's own `maxmemory-policy` bounds it. A repository's media type
     never reaches the global scope, and the extra members of a descriptor are not kept.
+
+    `requests` counts the calls of `stat`, `hits` those that found something, and `errors` the calls of any method that
+    got no answer, those that were not asked during a rest included.
 
     Methods raise DigestInvalid for what is no digest, ValueError for a descriptor that cannot be one, and
     Unavailable while Redis does not answer, which is logged here, at most once a minute.
@@ -38,8 +43,11 @@ class RedisCacheProvider:
         *,
         addr: str = "",
         addrs: Sequence[str] = (),
+        mastername: str = "",
         username: str = "",
         password: str = "",
+        sentinelusername: str = "",
+        sentinelpassword: str = "",
         db: int = 0,
         clientname: str = "",
         dialtimeout: float = 0.0,
@@ -51,10 +59,13 @@ class RedisCacheProvider:
         maxactiveconns: int = 0,
         tls: Mapping[str, Any] | None = None,
     ) -> None:
-        self._client = connect(
+        self._transactions = connect(
             [addr] if addr else addrs,
+            mastername=mastername,
             username=username,
             password=password,
+            sentinelusername=sentinelusername,
+            sentinelpassword=sentinelpassword,
             db=db,
             clientname=clientname,
             dial_seconds=dialtimeout,
@@ -63,38 +74,61 @@ class RedisCacheProvider:
             pool_seconds=pooltimeout,
             tls=tls or {},
         )
+        self.keys = self._transactions.keys
+        self.requests = self.hits = self.errors = 0
         self._outage = Outage()
+        self._lock = threading.Lock()
 
     def repository_scoped(self, name: str) -> RepositoryScopedCache:
         return RepositoryScopedCache(self, check_name(name))
 
     def stat(self, ctx: Context, digest: Digest) -> Descriptor:
         Digest.parse(digest)
-        (known,) = self.run(ctx, lambda pipe: pipe.hmget(keys.blob(digest), _FIELDS))
-        return described(digest, known)
+        return self.counted(lambda: self.everyones(ctx, digest))
 
     def set_descriptor(self, ctx: Context, digest: Digest, descriptor: Descriptor) -> None:
         check_entry(digest, descriptor)
-        self.run(ctx, lambda pipe: fill(pipe, digest, descriptor))
+        self.run(ctx, *fill(self.keys, digest, descriptor))
 
     def clear(self, ctx: Context, digest: Digest) -> None:
         Digest.parse(digest)
-        (removed,) = self.run(ctx, lambda pipe: pipe.delete(keys.blob(digest)))
+        key = self.keys.blob(digest)
+        (removed,) = self.run(ctx, Step(key, lambda pipe: pipe.delete(key)))
         if not removed:
             raise BlobUnknown(digest)
 
-    def run(self, ctx: Context, queue: Callable[[Pipeline], object]) -> list[Any]:
-        """Return the answers to the queued commands: one transaction, one round trip. Raises Unavailable."""
-        self._outage.check()
+    def everyones(self, ctx: Context, digest: Digest) -> Descriptor:
+        """Return what the global entry says. Raises BlobUnknown, Unavailable."""
+        key = self.keys.blob(digest)
+        (stored,) = self.run(ctx, Step(key, lambda pipe: pipe.hmget(key, FIELDS)))
+        return described(digest, stored)
+
+    def counted(self, look_up: Callable[[], Descriptor]) -> Descriptor:
+        with self._lock:
+            self.requests += 1
+        found = look_up()
+        with self._lock:
+            self.hits += 1
+        return found
+
+    def run(self, ctx: Context, *steps: Step) -> list[Any]:
+        """Return the answers to the commands of the steps, in order. Raises Unavailable."""
         try:
-            with self._client.pipeline(transaction=True) as pipe:
-                queue(pipe)
-                answers: list[Any] = pipe.execute()
-        except RedisError as error:
+            self._outage.check()
+            answers = self._transactions.run(*steps)
+        except Unavailable:
+            self._failed()
+            raise
+        except FAILURES as error:
+            self._failed()
             self._outage.failed(ctx, error)
             raise Unavailable("the Redis cache failed") from error
         self._outage.over(ctx)
         return answers
+
+    def _failed(self) -> None:
+        with self._lock:
+            self.errors += 1
 
 
 class RepositoryScopedCache:
@@ -102,21 +136,31 @@ class RepositoryScopedCache:
 
     def __init__(self, provider: RedisCacheProvider, name: str) -> None:
         self._provider = provider
+        self._keys = provider.keys
         self._name = name
+        self._members = provider.keys.members(name)
 
     def stat(self, ctx: Context, digest: Digest) -> Descriptor:
         Digest.parse(digest)
+        return self._provider.counted(lambda: self._stat(ctx, digest))
+
+    def _stat(self, ctx: Context, digest: Digest) -> Descriptor:
+        """What the repository was told counts. Where another registry told it, the rest is in the global entry."""
+        key = self._keys.member(self._name, digest)
 
         def queue(pipe: Pipeline) -> None:
-            pipe.sismember(keys.members(self._name), digest)
-            pipe.hmget(keys.blob(digest), _FIELDS)
-            pipe.hget(keys.member(self._name, digest), keys.MEDIA_TYPE)
+            pipe.sismember(self._members, digest)
+            pipe.hmget(key, FIELDS)
 
-        member, known, media_type = self._provider.run(ctx, queue)
-        if not member or not media_type:  # a full server may have dropped any one of the three
+        member, own = self._provider.run(ctx, Step(key, queue))
+        media_type = text(own[FIELDS.index(MEDIA_TYPE)])
+        if not member or not media_type:  # a full server may have dropped one of the two
             raise BlobUnknown(digest)
-        found = described(digest, known)
-        return Descriptor(found.digest, found.size, _text(media_type))
+        try:
+            return described(digest, own)
+        except BlobUnknown:
+            found = self._provider.everyones(ctx, digest)
+            return Descriptor(found.digest, found.size, media_type)
 
     def set_descriptor(self, ctx: Context, digest: Digest, descriptor: Descriptor) -> None:
         """Overwrite the repository's entry, and fill the global scope with what is the same everywhere.
@@ -124,56 +168,30 @@ class RepositoryScopedCache:
         The canonical digest is filled in globally only: the repository may have a link to the other alone.
         """
         check_entry(digest, descriptor)
+        key = self._keys.member(self._name, digest)
 
         def queue(pipe: Pipeline) -> None:
-            fill(pipe, digest, Descriptor(descriptor.digest, descriptor.size))
-            pipe.hset(keys.member(self._name, digest), keys.MEDIA_TYPE, descriptor.media_type)
-            pipe.sadd(keys.members(self._name), digest)
+            pipe.hset(key, mapping=values(descriptor))
+            pipe.sadd(self._members, digest)
 
-        self._provider.run(ctx, queue)
+        filled = fill(self._keys, digest, Descriptor(descriptor.digest, descriptor.size))
+        self._provider.run(ctx, *filled, Step(key, queue))
 
     def clear(self, ctx: Context, digest: Digest) -> None:
-        """Remove the membership, the repository's entry and the global one in one step (CVE-2026-35172)."""
+        """Remove the membership, the repository's entry and then the global one (CVE-2026-35172).
+
+        On one server that is one step. In a Cluster what fails half-way leaves a global entry, which grants nothing.
+        """
         Digest.parse(digest)
         # What another repository has is not this one's to forget. That it may become a member between the
         # two steps does no harm: a cache may always forget.
-        (member,) = self._provider.run(ctx, lambda pipe: pipe.sismember(keys.members(self._name), digest))
+        (member,) = self._provider.run(ctx, Step(self._members, lambda pipe: pipe.sismember(self._members, digest)))
         if not member:
             raise BlobUnknown(digest)
+        key, everyones = self._keys.member(self._name, digest), self._keys.blob(digest)
 
         def queue(pipe: Pipeline) -> None:
-            pipe.srem(keys.members(self._name), digest)
-            pipe.delete(keys.member(self._name, digest), keys.blob(digest))
+            pipe.srem(self._members, digest)
+            pipe.delete(key)
 
-        self._provider.run(ctx, queue)
-
-
-_FIELDS = [keys.DIGEST, keys.SIZE, keys.MEDIA_TYPE]
-
-
-def fill(pipe: Pipeline, digest: Digest, descriptor: Descriptor) -> None:
-    """Queue the global entries of the digest and of the canonical one; the first media type stays.
-
-    Digest and size are the content's own and cannot differ: writing them again mends what was damaged.
-    """
-    for key in dict.fromkeys((digest, descriptor.digest)):
-        pipe.hset(keys.blob(key), mapping={keys.DIGEST: descriptor.digest, keys.SIZE: descriptor.size})
-        pipe.hsetnx(keys.blob(key), keys.MEDIA_TYPE, descriptor.media_type)
-
-
-def described(digest: Digest, values: Sequence[bytes | None]) -> Descriptor:
-    """Return what the global entry says. One that lacks something, or says what cannot be, is as good as none.
-
-    registry 2.0 named the size `length`, and registry:2's own delete leaves it behind. Raises BlobUnknown.
-    """
-    canonical, size, media_type = map(_text, values)
-    try:
-        descriptor = Descriptor(Digest.parse(canonical), int(size), media_type or OCTET_STREAM)
-        check_entry(digest, descriptor)
-    except (DigestInvalid, ValueError) as error:
-        raise BlobUnknown(digest) from error
-    return descriptor
-
-
-def _text(value: bytes | None) -> str:
-    return "" if value is None else value.decode("utf-8", "replace")
+        self._provider.run(ctx, Step(key, queue), Step(everyones, lambda pipe: pipe.delete(everyones)))

@@ -1,103 +1,54 @@
-"""A real redis-server on loopback, and registries that use it."""
+"""Servers that the tests share, and servers of their own."""
 
 from __future__ import annotations
 
-import signal
-import socket
-import subprocess
-import time
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 import pytest
-from redis import Redis
 
-from tests import servers
-from tests.components import require
+from tests.redis_servers import RedisServer, StartRedis, redis_program, settle, start_cluster, valkey_program
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
-
-READY_SECONDS = 20.0
-
-
-@dataclass
-class RedisServer:
-    """A redis-server on one port, that can be ended and started again; nothing of it is kept on disk."""
-
-    directory: Path
-    port: int = field(default_factory=servers.free_port)
-    arguments: tuple[str, ...] = ()
-    process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
-
-    def client(self, **options: Any) -> Redis:
-        return Redis(host="127.0.0.1", port=self.port, protocol=2, **options)
-
-    def start(self) -> None:
-        program = require("redis-server")
-        with (self.directory / "redis.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [
-                    *(program, "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.directory)),
-                    *("--save", "", "--appendonly", "no", *self.arguments),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        deadline = time.monotonic() + READY_SECONDS
-        while not self._listens():
-            output = (self.directory / "redis.log").read_text()
-            assert self.process.poll() is None, output
-            assert time.monotonic() < deadline, output
-            time.sleep(0.02)
-
-    def _listens(self) -> bool:
-        port = self.port
-        if "--tls-port" in self.arguments:
-            port = int(self.arguments[self.arguments.index("--tls-port") + 1])
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return True
-        return False
-
-    def signal(self, number: signal.Signals) -> None:
-        assert self.process
-        self.process.send_signal(number)
-
-    def stop(self) -> None:
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(signal.SIGCONT)
-            self.process.kill()
-            self.process.wait()
-
-
-class StartRedis(Protocol):
-    def __call__(self, *arguments: str) -> RedisServer: ...
 
 
 @pytest.fixture
 def start_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartRedis]:
     """Start servers of one's own, with more arguments, which end with the test."""
     with ExitStack() as stack:
+        yield _starter(tmp_path_factory, stack)
 
-        def start(*arguments: str) -> RedisServer:
-            server = RedisServer(tmp_path_factory.mktemp("redis"), arguments=arguments)
-            stack.callback(server.stop)
-            server.start()
-            return server
 
-        yield start
+@pytest.fixture(scope="session")
+def nodes_of_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[RedisServer]]:
+    with ExitStack() as stack:
+        yield start_cluster(_starter(tmp_path_factory, stack))
+
+
+def _starter(factory: pytest.TempPathFactory, stack: ExitStack) -> StartRedis:
+    def start(*arguments: str, program: Callable[[], str] = redis_program) -> RedisServer:
+        server = RedisServer(factory.mktemp("redis"), arguments=arguments, program=program)
+        stack.callback(server.stop)
+        server.start()
+        return server
+
+    return start
 
 
 @pytest.fixture(scope="session")
 def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    yield from _started(tmp_path_factory.mktemp("redis"), redis_program)
+
+
+@pytest.fixture(scope="session")
+def shared_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    yield from _started(tmp_path_factory.mktemp("valkey"), valkey_program)
+
+
+def _started(directory: Path, program: Callable[[], str]) -> Iterator[RedisServer]:
+    server = RedisServer(directory, program=program)
     try:
         server.start()
         yield server
@@ -108,6 +59,22 @@ def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
 @pytest.fixture
 def redis(shared_redis: RedisServer) -> RedisServer:
     """A server that many tests share, empty."""
-    with shared_redis.client() as client:
+    return _emptied(shared_redis)
+
+
+@pytest.fixture
+def valkey(shared_valkey: RedisServer) -> RedisServer:
+    return _emptied(shared_valkey)
+
+
+@pytest.fixture
+def cluster(nodes_of_all: list[RedisServer]) -> list[RedisServer]:
+    """The nodes of a Cluster that many tests share, all there and empty."""
+    settle(nodes_of_all)
+    return [_emptied(node) for node in nodes_of_all]
+
+
+def _emptied(server: RedisServer) -> RedisServer:
+    with server.client() as client:
         client.flushall()
-    return shared_redis
+    return server

@@ -39,6 +39,20 @@ class TestRedisCacheProvider(CacheProviderSuite):
     def provider(self, redis):
         return RedisCacheProvider(addr=redis.address)
 
+    @pytest.fixture
+    def other_provider(self, redis):
+        return RedisCacheProvider(addr=redis.address)
+
+
+class TestRedisCacheProviderOnValkey(CacheProviderSuite):
+    @pytest.fixture
+    def provider(self, valkey):
+        return RedisCacheProvider(addr=valkey.address)
+
+    @pytest.fixture
+    def other_provider(self, valkey):
+        return RedisCacheProvider(addr=valkey.address)
+
 
 def test_two_processes_would_share_what_one_remembers(redis):
     first, second = (RedisCacheProvider(addr=redis.address).repository_scoped("a/b") for _ in range(2))
@@ -57,7 +71,11 @@ def test_the_keys_are_those_of_registry_2(provider, stored):
     assert sorted(stored.keys()) == [f"blobs::{DIGEST}", "repository::a/b::blobs", f"repository::a/b::blobs::{DIGEST}"]
     assert stored.hgetall(f"blobs::{DIGEST}") == {"digest": DIGEST, "size": "7", "mediatype": OCTET_STREAM}
     assert stored.smembers("repository::a/b::blobs") == {DIGEST}
-    assert stored.hgetall(f"repository::a/b::blobs::{DIGEST}") == {"mediatype": MEDIA_TYPE}
+    assert stored.hgetall(f"repository::a/b::blobs::{DIGEST}") == {
+        "mediatype": MEDIA_TYPE,
+        "digest": DIGEST,
+        "size": "7",
+    }
 
 
 def test_a_digest_of_another_algorithm_is_a_member_and_the_canonical_one_is_not(provider, stored):
@@ -73,37 +91,61 @@ def test_nothing_of_a_cleared_digest_is_left(provider, stored):
     assert stored.keys() == []
 
 
-def test_what_was_set_by_registry_2_is_found(provider, stored):
-    stored.sadd("repository::a/b::blobs", DIGEST)
+def set_as_registry_2_does(stored):
+    stored.sadd("repository::a::blobs", DIGEST)
     stored.hset(f"blobs::{DIGEST}", mapping={"digest": DIGEST, "size": 7, "mediatype": OCTET_STREAM})
-    stored.hset(f"repository::a/b::blobs::{DIGEST}", "mediatype", MEDIA_TYPE)
-    assert provider.repository_scoped("a/b").stat(CTX, DIGEST) == DESCRIPTOR
+    stored.hset(f"repository::a::blobs::{DIGEST}", "mediatype", MEDIA_TYPE)
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        pytest.param(lambda stored: stored.delete(f"blobs::{DIGEST}"), id="the global entry is gone"),
-        pytest.param(lambda stored: stored.delete("repository::a::blobs"), id="the members are gone"),
-        pytest.param(lambda stored: stored.delete(f"repository::a::blobs::{DIGEST}"), id="the media type is gone"),
-        pytest.param(lambda stored: stored.hdel(f"blobs::{DIGEST}", "size"), id="no size"),
-        pytest.param(lambda stored: stored.hdel(f"blobs::{DIGEST}", "digest"), id="no digest"),
-        pytest.param(lambda stored: stored.hset(f"blobs::{DIGEST}", "size", "-1"), id="a negative size"),
-        pytest.param(lambda stored: stored.hset(f"blobs::{DIGEST}", "size", "7 MB"), id="a size that is no number"),
-        pytest.param(lambda stored: stored.hset(f"blobs::{DIGEST}", "digest", b"\xff"), id="bytes as a digest"),
-        pytest.param(
-            lambda stored: stored.hset(f"blobs::{DIGEST}", "digest", Digest.of(b"other")), id="another's digest"
-        ),
-    ],
-)
-def test_an_entry_that_lacks_something_is_none_and_is_mended_by_the_next(provider, stored, damage):
+def test_what_was_set_by_registry_2_is_found(provider, stored):
+    set_as_registry_2_does(stored)
+    assert provider.repository_scoped("a").stat(CTX, DIGEST) == DESCRIPTOR
+    assert (provider.requests, provider.hits) == (1, 1)
+
+
+GLOBAL, OWN = f"blobs::{DIGEST}", f"repository::a::blobs::{DIGEST}"
+DAMAGES = {
+    "no size": lambda stored, key: stored.hdel(key, "size"),
+    "no digest": lambda stored, key: stored.hdel(key, "digest"),
+    "a negative size": lambda stored, key: stored.hset(key, "size", "-1"),
+    "a size that is no number": lambda stored, key: stored.hset(key, "size", "7 MB"),
+    "bytes as a digest": lambda stored, key: stored.hset(key, "digest", b"\xff"),
+    "another's digest": lambda stored, key: stored.hset(key, "digest", Digest.of(b"other")),
+}
+damages = pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+losses = pytest.mark.parametrize("key", ["repository::a::blobs", OWN, GLOBAL])
+
+
+def is_unknown_and_mended_by_the_next(provider):
     scoped = provider.repository_scoped("a")
-    scoped.set_descriptor(CTX, DIGEST, DESCRIPTOR)
-    damage(stored)
     with pytest.raises(BlobUnknown):
         scoped.stat(CTX, DIGEST)
     scoped.set_descriptor(CTX, DIGEST, DESCRIPTOR)
+    return scoped.stat(CTX, DIGEST) == DESCRIPTOR and provider.stat(CTX, DIGEST).size == 7
+
+
+@damages
+def test_an_entry_of_registry_2_that_lacks_something_is_none_and_is_mended_by_the_next(provider, stored, damage):
+    set_as_registry_2_does(stored)
+    damage(stored, GLOBAL)
+    assert is_unknown_and_mended_by_the_next(provider)
+
+
+@losses
+def test_an_entry_of_registry_2_of_which_a_key_is_gone_is_none_and_is_mended_by_the_next(provider, stored, key):
+    set_as_registry_2_does(stored)
+    stored.delete(key)
+    assert is_unknown_and_mended_by_the_next(provider)
+
+
+@damages
+def test_a_damaged_entry_of_the_repository_gives_way_to_the_global_one(provider, stored, damage):
+    scoped = provider.repository_scoped("a")
+    scoped.set_descriptor(CTX, DIGEST, DESCRIPTOR)
+    damage(stored, OWN)
     assert scoped.stat(CTX, DIGEST) == DESCRIPTOR
+    damage(stored, GLOBAL)
+    assert is_unknown_and_mended_by_the_next(provider)
 
 
 # ── what it costs ─────────────────────────────────────────────────────────────────────────────
@@ -131,7 +173,7 @@ def test_a_call_is_one_transaction_and_one_round_trip(provider, round_trips):
     provider.stat(CTX, DIGEST)
     assert round_trips == [
         ["HSET", "HSETNX", "HSET", "SADD"],
-        ["SISMEMBER", "HMGET", "HGET"],
+        ["SISMEMBER", "HMGET"],
         ["HMGET"],
     ]
 
@@ -141,7 +183,7 @@ def test_membership_and_entries_are_cleared_in_one_transaction(provider, round_t
     scoped.set_descriptor(CTX, DIGEST, DESCRIPTOR)
     round_trips.clear()
     scoped.clear(CTX, DIGEST)
-    assert round_trips == [["SISMEMBER"], ["SREM", "DEL"]]
+    assert round_trips == [["SISMEMBER"], ["SREM", "DEL", "DEL"]]
     round_trips.clear()
     with pytest.raises(BlobUnknown):
         scoped.clear(CTX, DIGEST)

@@ -12,6 +12,7 @@ import pytest
 
 from registry_wsgi import mediatypes
 from tests import servers
+from tests.redis_servers import wait_until
 from tests.wire import Client, digest_of
 
 LAYER = b"a layer" * 1000
@@ -67,7 +68,8 @@ def test_registry_2_and_this_one_remember_the_same(redis, serve):
         known[kind] = content(redis)
         with redis.client() as stored:
             stored.flushall()
-    assert f"repository::a/b::blobs::{digest_of(LAYER)}" in known["granian"]
+    ours = known["granian"][f"repository::a/b::blobs::{digest_of(LAYER)}"]
+    assert (ours.pop("digest"), ours.pop("size")) == (digest_of(LAYER), str(len(LAYER)))  # what we add to it
     assert known["granian"] == known["docker-registry"]
 
 
@@ -140,13 +142,6 @@ def clients_at_work(server):
     assert done[0] >= IMAGES
 
 
-def wait_until(condition, seconds=20.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def lines_of_failure(server):
     return [line for line in server.log.read_text().splitlines() if "the Redis cache failed" in line]
 
@@ -202,7 +197,7 @@ def test_a_registry_that_starts_before_redis_uses_it_once_it_is_there(start_redi
     redis.start()
 
     def remembered():
-        assert client.blob("before", digest_of(LAYER)).body == LAYER
+        client.push_blob("before", LAYER)
         return "repository::before::blobs" in content(redis)
 
     wait_until(remembered)
