@@ -23,14 +23,16 @@ from registry_wsgi.wiring import added_headers, caching, create_controller, crea
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import TypeAlias
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
     from registry_wsgi.config import Configuration, Log
     from registry_wsgi.interfaces import AccessController, Authorize, WSGIApplication
+    from registry_wsgi.middleware.compose import Layer
     from registry_wsgi.notifying import Listener, Notifier
+    from registry_wsgi.storage.registry import Registry
 
     Source: TypeAlias = Configuration | Mapping[str, object] | str | os.PathLike[str] | None
 
@@ -116,6 +118,14 @@ def build(
 ) -> WSGIApplication:
     """Return the whole stack of layers around the core; `controller` takes the place of the configured one."""
     registry = create_registry(config)
+    innermost, remark = caching(config, registry)
+    if remark:
+        _logger.info(remark)
+    return assemble(config, registry, [*layers(config, controller, notifier), *innermost])
+
+
+def assemble(config: Configuration, registry: Registry, stack: Sequence[Layer]) -> WSGIApplication:
+    """Return the core over `registry`, with the layers of `stack` around it, the first one outermost."""
     options = Options(
         host=config.http.host,
         relative_urls=config.http.relativeurls,
@@ -125,10 +135,7 @@ def build(
         read_only=config.storage.readonly_enabled,
         redirect=not config.storage.redirect_disable,
     )
-    innermost, remark = caching(config, registry)
-    if remark:
-        _logger.info(remark)
-    app = compose(create_core(registry, options), [*layers(config, controller, notifier), *innermost])
+    app = compose(create_core(registry, options), stack)
     if config.http.prefix.strip("/"):
         app = _below(app, config.http.prefix.rstrip("/"))
     if config.http.trust_proxy_headers:

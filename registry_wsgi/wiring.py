@@ -13,7 +13,7 @@ from registry_wsgi.interfaces import Redirecting, TokenIssuer
 from registry_wsgi.middleware.access import AccessLayer
 from registry_wsgi.middleware.audit import AuditLayer
 from registry_wsgi.middleware.caching import CachingLayer
-from registry_wsgi.middleware.compose import Layer
+from registry_wsgi.middleware.compose import Layer, compose
 from registry_wsgi.middleware.logins import LoginLimit
 from registry_wsgi.middleware.notifications import NotificationsLayer
 from registry_wsgi.middleware.tokens import TokenLayer
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         BlobDescriptorCacheProvider,
         ManifestSigner,
         StorageDriver,
+        WSGIApplication,
     )
     from registry_wsgi.notifying import Notifier
 
@@ -111,13 +112,18 @@ def parts(config: Configuration) -> Iterator[Callable[[], object]]:
         yield partial(create_controller, config.auth)
     yield from endpoints.parts(config)
     for extra in config.middleware:
-        yield partial(_configured, extra)
+        yield partial(_tried, extra)
 
 
 def _configured(extra: config.Layer) -> Layer:
     factory = plugins.load(plugins.MIDDLEWARE, extra.name, key=extra.key)
     plugins.check(factory, extra.options, key=f"{extra.key}.options", arguments=1)
-    return Layer(extra.name, factory, extra.options)
+    return Layer(extra.name, factory, extra.options, key=f"{extra.key}.options")
+
+
+def _tried(extra: config.Layer) -> WSGIApplication:
+    """Return the layer around nothing, to learn whether it takes its options."""
+    return compose(lambda environ, start_response: [], [_configured(extra)])  # noqa: ARG005
 
 
 def create_controller(auth: Auth) -> AccessController:

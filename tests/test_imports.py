@@ -53,11 +53,11 @@ SIBLINGS = FLOORS[4]
 PLACES = {
     "werkzeug": {"*"},
     "flask": {"api", "app.py"},
-    "cryptography": {"keys.py", "manifests/keys.py", "auth"},
+    "cryptography": {"keys.py", "manifests/keys.py", "auth", "testing"},
     "joserfc": {"auth"},
     "yaml": {"config", "config.py"},
     "cachetools": {"auth", "cache", "middleware/caching.py"},
-    "bcrypt": {"auth/htpasswd.py"},
+    "bcrypt": {"auth/htpasswd.py", "testing"},
     "re2": {"storage/validation.py"},
     "cloudevents": {"notifications/cloud.py"},
     "click": {"cli", "server.py"},  # flask brings it

@@ -26,7 +26,7 @@ class Stage(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A layer to be stacked: its name for people, its class, its options.
+    """A layer to be stacked: its name for people, its class, its options, and the `key` that they stand at.
 
     The class has a `stage`, and is called with the application it goes around and the options as keywords.
     """
@@ -34,6 +34,7 @@ class Layer:
     name: str
     factory: Callable[..., WSGIApplication]
     options: Mapping[str, Any] = field(default_factory=dict)
+    key: str = ""
 
     @property
     def stage(self) -> Stage:
@@ -48,7 +49,7 @@ def compose(app: WSGIApplication, layers: Sequence[Layer]) -> WSGIApplication:
     """Return `app` with `layers` around it, the first one outermost.
 
     Raises ConfigurationError where a layer stands outside one of an earlier stage: a cache outside
-    access control would answer those who may not know.
+    access control would answer those who may not know; and where a layer refuses its options (ValueError too).
     """
     for outer, layer in pairwise(layers):
         if layer.stage < outer.stage:
@@ -58,5 +59,12 @@ def compose(app: WSGIApplication, layers: Sequence[Layer]) -> WSGIApplication:
                 f"({outer.stage.name}); the order from the outside in is: {order}"
             )
     for layer in reversed(layers):
-        app = layer.factory(app, **layer.options)
+        app = _around(app, layer)
     return app
+
+
+def _around(app: WSGIApplication, layer: Layer) -> WSGIApplication:
+    try:
+        return layer.factory(app, **layer.options)
+    except (ConfigurationError, ValueError) as error:
+        raise ConfigurationError(f"{layer.key or f'the layer {layer.name}'}: {error}") from error
