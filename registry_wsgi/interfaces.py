@@ -132,6 +132,27 @@ class Probing(Protocol):
         """
 
 
+@runtime_checkable
+class Staging(Protocol):
+    """The ability of a driver whose unfinished writes are nowhere to be seen: at a path is what was committed."""
+
+    def stage(self, ctx: Context, path: str) -> FileWriter | None:
+        """Return a writer of new content, which replaces what is at the path in the moment of its commit.
+
+        Any number of them may write one path at once, and none can be gone on with: closed without a commit it is
+        gone. None where the driver, such as one around another, cannot do that after all.
+        """
+
+    def staged(self, ctx: Context, path: str) -> FileInfo:
+        """Return what `stat` would if what the path's `writer` has flushed were committed. Raises PathNotFound."""
+
+    def abandoned(self, ctx: Context, before: float, *, dry_run: bool = False) -> Sequence[str]:
+        """Give up unfinished writes to which nothing has come since `before`, and return their paths.
+
+        `before` is in seconds since the epoch; `dry_run` only finds them.
+        """
+
+
 # ── descriptors remembered ────────────────────────────────────────────────────────────────────
 
 
@@ -218,6 +239,13 @@ class BlobRedirector(Protocol):
 
 class BlobIngester(Protocol):
     def create(self, ctx: Context) -> BlobWriter: ...
+    def direct(self, ctx: Context, digest: Digest, instead_of: BlobWriter | None = None) -> BlobWriter | None:
+        """Return a writer straight to where the blob of `digest` will be, for content that comes in one request.
+
+        It cannot be resumed. `instead_of` is an empty upload that ends with it. None where the driver cannot do
+        that, or where the canonical digest is not known yet.
+        """
+
     def resume(self, ctx: Context, upload_id: str) -> BlobWriter:
         """Raises BlobUploadUnknown, or TooManyRequests while another request writes the upload."""
 

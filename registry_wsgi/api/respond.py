@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from registry_wsgi.context import Context
 
 _MOST_WARNING_BYTES = 4096
+_RETRY_SECONDS = 5
 # json.dumps would make an encoder for each answer, which is a third of the time.
 _encode = json.JSONEncoder(separators=(",", ":"), default=str).encode
 API_VERSION = ("Docker-Distribution-API-Version", "registry/2.0")
@@ -101,7 +102,8 @@ def status_line(status: int) -> str:
 
 def unavailable(driver: str) -> Unavailable:
     """Return the error for a storage driver that failed; what failed is logged and not told."""
-    return Unavailable(f"the storage driver {driver} failed; the registry's log says why")
+    detail = f"the storage driver {driver} failed; the registry's log says why"
+    return Unavailable(detail, headers={"Retry-After": str(_RETRY_SECONDS)})
 
 
 class Locations:

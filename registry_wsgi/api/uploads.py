@@ -53,11 +53,13 @@ def finish(call: Call) -> Response:
     Except after a chunked body: the client may have died in the middle of it without the server's
     knowing, and would lose all that it sent before.
     """
-    upload = call.repository.blobs.resume(call.ctx, call.argument)
+    upload: BlobWriter = call.repository.blobs.resume(call.ctx, call.argument)
     try:
         if not call.query("digest"):
             raise DigestInvalid("digest missing: the query must have digest=<algorithm>:<hex>")
         digest = Digest.parse(call.query("digest"))
+        if not upload.size and call.body.length:
+            upload = call.repository.blobs.direct(call.ctx, digest, upload) or upload
         if not call.body.empty:
             _receive(call, upload, digest.algorithm)
         return _committed(call, upload, digest, cancel_on_mismatch=call.body.length is not None)
@@ -98,7 +100,8 @@ def _origin(call: Call, digest: Digest, source: str) -> Repository:
 
 
 def _monolithic(call: Call, digest: Digest) -> Response:
-    upload = call.repository.blobs.create(call.ctx)
+    blobs = call.repository.blobs
+    upload = blobs.direct(call.ctx, digest) or blobs.create(call.ctx)
     try:
         upload.prepare(call.ctx, digest.algorithm)
         for block in call.body.blocks():

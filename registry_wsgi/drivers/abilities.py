@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from registry_wsgi.interfaces import OrderedLister, Probing, Redirecting
+from registry_wsgi.interfaces import OrderedLister, Probing, Redirecting, Staging
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from registry_wsgi.context import Context
-    from registry_wsgi.interfaces import StorageDriver
+    from registry_wsgi.interfaces import FileInfo, FileWriter, StorageDriver
 
 
 def redirect_url(driver: StorageDriver, ctx: Context, path: str, method: str) -> str:
@@ -33,3 +33,18 @@ def list_after(driver: StorageDriver, ctx: Context, path: str, after: str, limit
 def probe(driver: StorageDriver, path: str, content: bytes | None = None) -> Callable[[], bool] | None:
     """Return a function that tells whether the file is still there, and so; None where that costs too much."""
     return driver.probe(path, content) if isinstance(driver, Probing) else None
+
+
+def stage(driver: StorageDriver, ctx: Context, path: str) -> FileWriter | None:
+    """Return a writer of which nothing is seen before its commit, None where the driver has none."""
+    return driver.stage(ctx, path) if isinstance(driver, Staging) else None
+
+
+def staged(driver: StorageDriver, ctx: Context, path: str) -> FileInfo:
+    """Return what a path has, with what a writer of it has flushed. Raises PathNotFound."""
+    return driver.staged(ctx, path) if isinstance(driver, Staging) else driver.stat(ctx, path)
+
+
+def abandoned(driver: StorageDriver, ctx: Context, before: float, *, dry_run: bool = False) -> Sequence[str]:
+    """Give up what nobody goes on with and no path shows; return the paths. Other drivers have nothing like that."""
+    return driver.abandoned(ctx, before, dry_run=dry_run) if isinstance(driver, Staging) else ()

@@ -47,6 +47,15 @@ class DelegatingDriver:
     def delete(self, ctx: Context, path: str) -> None:
         self._driver.delete(ctx, path)
 
+    def stage(self, ctx: Context, path: str) -> FileWriter | None:
+        return abilities.stage(self._driver, ctx, path)
+
+    def staged(self, ctx: Context, path: str) -> FileInfo:
+        return abilities.staged(self._driver, ctx, path)
+
+    def abandoned(self, ctx: Context, before: float, *, dry_run: bool = False) -> Sequence[str]:
+        return abilities.abandoned(self._driver, ctx, before, dry_run=dry_run)
+
     def redirect_url(self, ctx: Context, path: str, method: str) -> str:
         return abilities.redirect_url(self._driver, ctx, path, method)
 

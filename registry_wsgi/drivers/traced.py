@@ -32,6 +32,14 @@ class TracedDriver(DelegatingDriver):
         with ctx.trace("writer", f'{self.name}.writer("{path}", append={append})'):
             return super().writer(ctx, path, append=append)
 
+    def stage(self, ctx: Context, path: str) -> FileWriter | None:
+        with ctx.trace("stage", f'{self.name}.stage("{path}")'):
+            return super().stage(ctx, path)
+
+    def staged(self, ctx: Context, path: str) -> FileInfo:
+        with ctx.trace("staged", f'{self.name}.staged("{path}")'):
+            return super().staged(ctx, path)
+
     def stat(self, ctx: Context, path: str) -> FileInfo:
         with ctx.trace("stat", f'{self.name}.stat("{path}")'):
             return super().stat(ctx, path)

@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from registry_wsgi.descriptor import Descriptor, Digest
-from registry_wsgi.drivers.abilities import redirect_url
+from registry_wsgi.drivers.abilities import redirect_url, stage
 from registry_wsgi.errors import BlobUnknown, ManifestTooLarge, PathNotFound
 from registry_wsgi.storage import paths
 
 if TYPE_CHECKING:
     from registry_wsgi.context import Context
-    from registry_wsgi.interfaces import FileReader, StorageDriver
+    from registry_wsgi.interfaces import FileReader, FileWriter, StorageDriver
 
 SMALL = 4 * 1024 * 1024
 """The most bytes that are ever read into memory at once: the limit of a manifest (OCI Distribution Spec 1.1, end-7)."""
@@ -67,6 +67,17 @@ class GlobalBlobStore:
         if not self._has(ctx, descriptor):
             self._driver.put_content(ctx, paths.blob_data(descriptor.digest), content)
         return descriptor
+
+    def stage(self, ctx: Context, digest: Digest) -> FileWriter | None:
+        """Return a writer of the blob's data, which is nowhere before it is published; None where there is none."""
+        return stage(self._driver, ctx, paths.blob_data(digest))
+
+    def publish(self, ctx: Context, staged: FileWriter, descriptor: Descriptor) -> None:
+        """Make what was staged and verified the blob's data, unless the driver has it: others may be reading that."""
+        if self._has(ctx, descriptor):
+            staged.cancel()
+        else:
+            staged.commit()
 
     def adopt(self, ctx: Context, path: str, descriptor: Descriptor) -> None:
         """Make the verified file at `path` the blob's data, unless the driver has it."""

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from registry_wsgi.descriptor import CANONICAL_ALGORITHM, Descriptor, Digest
 from registry_wsgi.errors import BlobUnknown, DigestInvalid, PathNotFound, RegistryError, Unsupported
+from registry_wsgi.storage.direct import DirectUpload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from registry_wsgi.context import Context
-    from registry_wsgi.interfaces import BlobAccessController, BlobStatter, FileReader, StorageDriver
+    from registry_wsgi.interfaces import BlobAccessController, BlobStatter, BlobWriter, FileReader, StorageDriver
     from registry_wsgi.storage.blobs import GlobalBlobStore
     from registry_wsgi.storage.uploads import BlobUpload, Uploads
 
@@ -159,6 +160,10 @@ class LinkedBlobStore:
 
     def create(self, ctx: Context) -> BlobUpload:
         return self._uploads.create(ctx, self)
+
+    def direct(self, ctx: Context, digest: Digest, instead_of: BlobWriter | None = None) -> DirectUpload | None:
+        staged = self._blobs.stage(ctx, digest) if digest.algorithm == CANONICAL_ALGORITHM else None
+        return DirectUpload(staged, self._blobs, self, instead_of) if staged is not None else None
 
     def resume(self, ctx: Context, upload_id: str) -> BlobUpload:
         return self._uploads.resume(ctx, self, upload_id)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from registry_wsgi.drivers.abilities import abandoned, staged
 from registry_wsgi.errors import DriverError, PathBusy, PathNotFound
 from registry_wsgi.storage import paths
 from registry_wsgi.storage.catalog import directories
@@ -26,7 +27,7 @@ _UPLOADS = "_uploads"
 
 @dataclass(slots=True)
 class Purged:
-    """What a purge deleted, or would have, and what it could not: paths of upload directories, and reasons."""
+    """What a purge deleted, or would have, and what it could not: paths of uploads, and reasons."""
 
     deleted: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -48,6 +49,10 @@ def purge_uploads(ctx: Context, driver: StorageDriver, *, age: float, dry_run: b
         except DriverError as error:
             ctx.error("an upload could not be purged", **{"purge.path": directory, "purge.error": error})
             purged.errors.append(str(error))
+    unseen = abandoned(driver, ctx, before, dry_run=dry_run)
+    for path in unseen:
+        ctx.info("gave up an unfinished write", **{"purge.path": path})
+    purged.deleted += unseen
     counts = {"purge.deleted": len(purged.deleted), "purge.errors": len(purged.errors)}
     ctx.info("purged uploads", **counts)
     return purged
@@ -87,7 +92,7 @@ def _changed(ctx: Context, driver: StorageDriver, directory: str) -> float:
     """Return when the upload was last written to, in seconds since the epoch; one that has vanished is new."""
     for path in (f"{directory}/data", f"{directory}/startedat", directory):
         with suppress(PathNotFound):
-            return driver.stat(ctx, path).modified
+            return staged(driver, ctx, path).modified
     return time.time()
 
 
@@ -101,6 +106,7 @@ def _delete(ctx: Context, driver: StorageDriver, directory: str) -> bool:
         driver.delete(ctx, directory)
         return True
     try:
+        writer.cancel()
         driver.delete(ctx, directory)
     finally:
         writer.close()

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from registry_wsgi.descriptor import CANONICAL_ALGORITHM, Descriptor, Digest
+from registry_wsgi.drivers.abilities import staged
 from registry_wsgi.errors import BlobUploadUnknown, DigestInvalid, PathBusy, PathNotFound, TooManyRequests
 from registry_wsgi.reference import is_upload_id
 from registry_wsgi.storage import paths
@@ -54,7 +55,7 @@ class Uploads:
 
     def size(self, ctx: Context, upload_id: str) -> int:
         try:
-            return self.driver.stat(ctx, paths.upload_data(self.name, self._checked(upload_id))).size
+            return staged(self.driver, ctx, paths.upload_data(self.name, self._checked(upload_id))).size
         except PathNotFound:
             raise BlobUploadUnknown(upload_id) from None
 
@@ -113,13 +114,13 @@ class BlobUpload:
         return written
 
     def commit(self, ctx: Context, provisional: Digest) -> Descriptor:
-        writer = self.hold(ctx)
+        self.hold(ctx)
         canonical, actual = self._digests(ctx, provisional.algorithm)
         if actual != provisional:
             raise DigestInvalid(f"the content's digest is {actual}, and not {provisional} as was claimed")
         descriptor = Descriptor(digest=canonical, size=self.size)
         try:
-            writer.commit()
+            self.hold(ctx).commit()
             self._blobs.adopt(ctx, self._data, descriptor)
         except PathNotFound:
             raise BlobUploadUnknown(self.id) from None
@@ -131,9 +132,13 @@ class BlobUpload:
 
     def cancel(self, ctx: Context) -> None:
         """Delete the upload and all that was received. Raises TooManyRequests while another request writes it."""
-        self.hold(ctx)
-        self._remove(ctx)
-        self._let_go()
+        try:
+            self.hold(ctx).cancel()
+            self._remove(ctx)
+        except PathNotFound:
+            raise BlobUploadUnknown(self.id) from None
+        finally:
+            self._let_go()
 
     def close(self, ctx: Context) -> None:
         """Let go of the upload. The digest is recorded while the data it speaks of is held and durable."""
@@ -175,6 +180,14 @@ class BlobUpload:
             return b""
 
     def _reread(self, ctx: Context, algorithm: str) -> RunningDigest:
+        """Return the digests of the data as it is in storage. Some drivers show it only where it is committed."""
+        self.hold(ctx).commit()
+        self._let_go()
+        running = self._read(ctx, algorithm)
+        self.hold(ctx)
+        return running
+
+    def _read(self, ctx: Context, algorithm: str) -> RunningDigest:
         running = RunningDigest((algorithm,))
         reader = self._driver.reader(ctx, self._data)
         try:

@@ -217,12 +217,15 @@ class TreeSuite(DriverCase):
                 case 4 if any(known.startswith(path[:2] + "/") for known in table):
                     driver.delete(ctx, path[:2])
                     table = {known: content for known, content in table.items() if known[:2] != path[:2]}
-        assert {path: driver.get_content(ctx, path) for path in _files(driver, ctx, "/")} == table
+        assert {path: driver.get_content(ctx, path) for path in self._files(driver, ctx, "/")} == table
 
-
-def _files(driver: StorageDriver, ctx: Context, path: str) -> list[str]:
-    """Return the paths of all files below the directory."""
-    files = []
-    for child in driver.list(ctx, path):
-        files += _files(driver, ctx, child) if driver.stat(ctx, child).is_directory else [child]
-    return files
+    def _files(self, driver: StorageDriver, ctx: Context, path: str) -> list[str]:
+        """Return the paths of all files below the directory."""
+        files = []
+        for child in driver.list(ctx, path):
+            try:
+                files += self._files(driver, ctx, child) if driver.stat(ctx, child).is_directory else [child]
+            except PathNotFound:
+                # A store without directories may show one for a while after the last file went out of it.
+                assert not self.has_directories
+        return files

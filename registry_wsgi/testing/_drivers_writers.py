@@ -182,6 +182,7 @@ class WritersSuite(DriverCase):
                     continue
 
         together(*(partial(add, part) for part in parts))
+        write_and_commit(driver, ctx, "/a/b", b"", append=True)
         content = driver.get_content(ctx, "/a/b")
         assert sorted(content[start : start + 1000] for start in range(0, len(content), 1000)) == parts
 

@@ -16,19 +16,22 @@ from registry_wsgi.testing._drivers_pages import PagesSuite
 from registry_wsgi.testing._drivers_paths import PathsSuite
 from registry_wsgi.testing._drivers_probes import ProbesSuite
 from registry_wsgi.testing._drivers_readers import ReadersSuite
+from registry_wsgi.testing._drivers_staging import StagingSuite
 from registry_wsgi.testing._drivers_tree import TreeSuite
 from registry_wsgi.testing._drivers_writers import WritersSuite
 
 __all__ = ["StorageDriverSuite"]
 
 
-class StorageDriverSuite(PathsSuite, ContentSuite, ReadersSuite, WritersSuite, TreeSuite, PagesSuite, ProbesSuite):
+class StorageDriverSuite(
+    PathsSuite, ContentSuite, ReadersSuite, WritersSuite, TreeSuite, PagesSuite, ProbesSuite, StagingSuite
+):
     """What a `StorageDriver` has to do. Subclass it and give a fixture:
 
     * `driver`: a driver over a store that is empty;
     * `other_driver`, if there can be one: a second driver over the same store, as another process would have it.
 
-    What a driver is able to do beyond the interface, such as `OrderedLister` or `Probing`, is tested where it has the
+    What a driver is able to do beyond the interface (`OrderedLister`, `Probing`, `Staging`) is tested where it has the
     methods.
 
     A subclass may say what its store cannot do otherwise:
