@@ -8,7 +8,7 @@ A seam that plugins fill is defined by its conformance suite in `registry_wsgi.t
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -394,8 +394,7 @@ class Namespace(Protocol):
 # ── access ────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(NamedTuple):
     """One thing that a request needs: an action on a resource, in the words of bearer tokens.
 
     `type` is `repository` or `registry`; `action` is `pull`, `push`, `delete` or `*`.
@@ -406,9 +405,12 @@ class Access:
     action: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Grant:
-    """Who asks, and what else they may: `may` answers for every repository of a list; `rule` says what decided."""
+    """Who asks, and what else they may: `may` answers for every repository of a list; `rule` says what decided.
+
+    A controller that gives one caller the same Grant each time lets others remember what they make of it.
+    """
 
     user: str
     may: Callable[[Access], bool]

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750 §2.1
 _LONGEST_TOKEN = 64 * 1024
-_REALM = str.maketrans({"\\": "\\\\", '"': '\\"'})
+_UNQUOTABLE = re.compile(r"[^ -~\xa0-\xff]")
+_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"'})
 
 
 def basic_credentials(environ: WSGIEnvironment) -> tuple[str, str] | None:
@@ -53,15 +54,17 @@ def basic_challenge(realm: str, access: Iterable[Access] = ()) -> Unauthorized:
     return Unauthorized(detail_of(access), headers={"WWW-Authenticate": header})
 
 
-def bearer_challenge(realm: str, service: str, access: Iterable[Access] = (), error: str = "") -> Unauthorized:
+def bearer_challenge(
+    realm: str, service: str, access: Iterable[Access] = (), error: str = "", *, scope: str = ""
+) -> Unauthorized:
     """Return the error that sends a client to the token server, with the scope that it has to ask for.
 
-    Actions on one resource are joined by commas, resources by blanks, both in the order of the request.
+    `scope` is what to ask for, if it is not the usual form of `access`.
     """
     parts = [f'realm="{_quotable(realm)}"', f'service="{_quotable(service)}"']
     wanted = tuple(access)
     if wanted:
-        parts.append(f'scope="{scope_of(wanted)}"')
+        parts.append(f'scope="{_quotable(scope or scope_of(wanted))}"')
     if error:
         parts.append(f'error="{error}"')
     return Unauthorized(detail_of(wanted), headers={"WWW-Authenticate": "Bearer " + ",".join(parts)})
@@ -74,6 +77,7 @@ def bearer_refusal(realm: str, access: Iterable[Access], error: str) -> Unauthor
 
 
 def scope_of(access: Iterable[Access]) -> str:
+    """Return `access` as a scope: actions on one resource joined by commas, resources by blanks, in their order."""
     actions: dict[tuple[str, str], list[str]] = {}
     for each in access:
         actions.setdefault((each.type, each.name), []).append(each.action)
@@ -87,5 +91,5 @@ def detail_of(access: Iterable[Access]) -> list[dict[str, str]] | None:
 
 
 def _quotable(text: str) -> str:
-    """Return `text` as it may stand between double quotes (RFC 9110 §5.6.4)."""
-    return "".join(character for character in text if character.isprintable()).translate(_REALM)
+    """Return `text` as it may stand between double quotes (RFC 9110 §5.6.4): in a scope are a client's words."""
+    return _UNQUOTABLE.sub("", text).translate(_ESCAPES)

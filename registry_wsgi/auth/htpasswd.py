@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import os
 import re
 import secrets
-import threading
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import bcrypt
-from cachetools import TTLCache
 
 from registry_wsgi.auth.challenge import basic_challenge, basic_credentials
+from registry_wsgi.auth.remembering import Remembered
+from registry_wsgi.auth.watched import Watched
 from registry_wsgi.errors import ConfigurationError
-from registry_wsgi.interfaces import Access, Grant
+from registry_wsgi.interfaces import Grant
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
     from registry_wsgi.context import Context
+    from registry_wsgi.interfaces import Access
 
 _BCRYPT = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}")
 _LEAST_COST = 4
 _LONGEST_PASSWORD = 72  # bytes that bcrypt looks at; longer ones would match by their beginning
-_REMEMBERED = 10_000
-_REMEMBERED_SECONDS = 300.0
 
 
 class HtpasswdController:
@@ -40,72 +39,57 @@ class HtpasswdController:
 
     def __init__(self, *, realm: str, path: str) -> None:
         self._realm = realm
-        self._path = path
-        self._lock = threading.Lock()
-        self._users = _read(path)
+        self._users = Watched(lambda: _stamp(path), lambda: _read(path))
 
     def authorize(self, ctx: Context, environ: WSGIEnvironment, access: tuple[Access, ...]) -> Grant:
+        users = self._users.current(ctx)
+        header = environ.get("HTTP_AUTHORIZATION", "")
+        grant = users.remembered.get(header)
+        if grant is not None:
+            return grant
         credentials = basic_credentials(environ)
         if credentials is None:
             raise basic_challenge(self._realm, access)
         user, password = credentials
-        if not self._verified(ctx, user, password.encode()):
+        if not _verified(users, user, password.encode()):
             ctx.rule = "htpasswd: no such user with this password"
             raise basic_challenge(self._realm, access)
-        return Grant(user, lambda _: True, rule="htpasswd: any user of the file")
+        grant = _granted(user)
+        users.remembered.put(header, grant)
+        return grant
 
     def recall(self, ctx: Context, user: str) -> tuple[Grant, str] | None:
         """Return what a user of the file may, and a mark of the password that they have now."""
-        users = self._current(ctx)
-        hashed = users.hashes.get(user)
-        if hashed is None:
-            return None
-        grant = Grant(user, lambda _: True, rule="htpasswd: any user of the file")
-        return grant, hashlib.sha256(b"mark\0" + hashed).hexdigest()[:32]
-
-    def _verified(self, ctx: Context, user: str, password: bytes) -> bool:
-        users = self._current(ctx)
-        key = users.key_of(user, password)
-        with self._lock:
-            if key in users.remembered:
-                return True
-        # Whatever is wrong takes the time of a wrong password: an unknown user is compared, too.
-        hashed = users.hashes.get(user, users.nobody)
-        right = bcrypt.checkpw(password[:_LONGEST_PASSWORD], hashed)
-        if not right or hashed is users.nobody or len(password) > _LONGEST_PASSWORD:
-            return False
-        with self._lock:
-            users.remembered[key] = True
-        return True
-
-    def _current(self, ctx: Context) -> _Users:
-        """Return the users of the file as it is now; while it cannot be read, those that were read last."""
-        users = self._users
-        try:
-            if _stamp(self._path) != users.stamp:
-                self._users = users = _read(self._path)
-        except (OSError, ConfigurationError) as error:
-            ctx.error("the password file cannot be read again", **{"auth.error": error})
-        return users
+        hashed = self._users.current(ctx).hashes.get(user)
+        return (_granted(user), hashlib.sha256(b"mark\0" + hashed).hexdigest()[:32]) if hashed is not None else None
 
 
 @dataclass(frozen=True)
 class _Users:
-    """What a file holds, and which credentials were found right by it."""
+    """What a file holds, a hash that nobody's password has, and which credentials were found right by it."""
 
     hashes: dict[str, bytes]
     nobody: bytes
-    stamp: tuple[int, ...]
-    secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))
-    remembered: TTLCache[bytes, bool] = field(default_factory=lambda: TTLCache(_REMEMBERED, _REMEMBERED_SECONDS))
+    remembered: Remembered[Grant] = field(default_factory=lambda: Remembered(time.monotonic))
 
-    def key_of(self, user: str, password: bytes) -> bytes:
-        return hmac.digest(self.secret, user.encode() + b"\0" + password, hashlib.sha256)
+
+def _verified(users: _Users, user: str, password: bytes) -> bool:
+    # Whatever is wrong takes the time of a wrong password: an unknown user is compared, too.
+    hashed = users.hashes.get(user, users.nobody)
+    right = bcrypt.checkpw(password[:_LONGEST_PASSWORD], hashed)
+    return right and hashed is not users.nobody and len(password) <= _LONGEST_PASSWORD
+
+
+def _granted(user: str) -> Grant:
+    return Grant(user, _anything, rule="htpasswd: any user of the file")
+
+
+def _anything(_: Access) -> bool:
+    return True
 
 
 def _read(path: str) -> _Users:
     try:
-        stamp = _stamp(path)
         with open(path, encoding="utf-8") as file:
             lines = [line.strip() for line in file]
     except (OSError, UnicodeDecodeError) as error:
@@ -123,9 +107,12 @@ def _read(path: str) -> _Users:
             continue
         hashes[user] = hashed.encode()
         cost = max(cost, int(match[1]))
-    return _Users(hashes, bcrypt.hashpw(secrets.token_bytes(16), bcrypt.gensalt(cost)), stamp)
+    return _Users(hashes, bcrypt.hashpw(secrets.token_bytes(16), bcrypt.gensalt(cost)))
 
 
 def _stamp(path: str) -> tuple[int, ...]:
-    found = os.stat(path)
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        raise ConfigurationError(f"path: cannot read the password file {path}: {error}") from None
     return found.st_mtime_ns, found.st_ino, found.st_size

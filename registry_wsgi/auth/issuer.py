@@ -12,6 +12,7 @@ from __future__ import annotations
 import secrets
 import time
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -75,13 +76,12 @@ class IssuerController:
         self._gate = BearerGate(self._verifier(service), service=service, realm=self._realm_of)
 
     def authorize(self, ctx: Context, environ: WSGIEnvironment, access: tuple[Access, ...]) -> Grant:
-        claims = self._gate.claims(ctx, environ, access)
-        rule = "issuer: what the token lists"
+        grant = self._gate.claims(ctx, environ, access).grant
         # A token lists what a client asked for; the catalog has what its user may, whatever that is.
         if CATALOG in access and isinstance(self._users, Recalling):
-            recalled = self._users.recall(ctx, claims.user)
-            return Grant(claims.user, recalled[0].may if recalled else claims.grant, claims.groups, rule)
-        return Grant(claims.user, claims.grant, claims.groups, rule)
+            recalled = self._users.recall(ctx, grant.user)
+            return replace(grant, may=recalled[0].may) if recalled else grant
+        return grant
 
     def issue(self, ctx: Context, environ: WSGIEnvironment, request: TokenRequest) -> Mapping[str, object]:
         wanted = asked(request.scopes)
@@ -135,7 +135,7 @@ class IssuerController:
         except ValueError as error:
             ctx.info("a refresh token was refused", **{"auth.error": str(error)[:500]})
         else:
-            recalled = self._users.recall(ctx, claims.user) if isinstance(self._users, Recalling) else None
+            recalled = self._users.recall(ctx, claims.grant.user) if isinstance(self._users, Recalling) else None
             if recalled is not None and recalled[1] == claims.all.get("mark"):
                 return recalled[0]
         raise bearer_challenge(self._realm_of(environ), self._service, (), "invalid_token")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
@@ -20,6 +21,7 @@ _ACTIONS = {
     "DELETE": ("delete",),
 }
 CATALOG = Access("registry", "catalog", "*")
+_CATALOG = (CATALOG,)
 
 
 def needed(route: Route, method: str, query: str) -> tuple[Access, ...]:
@@ -28,16 +30,19 @@ def needed(route: Route, method: str, query: str) -> tuple[Access, ...]:
     A mount reads from the repository that `from` names, so that needs pulling there. Cancelling an upload
     takes back a push, and needs no more than one.
     """
-    if route.resource is Resource.CATALOG:
-        return (CATALOG,)
     if not route.name:
-        return ()
+        return _CATALOG if route.resource is Resource.CATALOG else ()
     actions = _ACTIONS.get(method, ())
     if route.resource is Resource.UPLOAD and method == "DELETE":
         actions = ("pull", "push")
-    access = tuple(Access("repository", route.name, action) for action in actions)
-    return (*access, *(Access("repository", name, "pull") for name in _sources(query)))
+    access = _of(route.name, actions)
+    return (*access, *(Access("repository", name, "pull") for name in _sources(query))) if "from" in query else access
+
+
+@lru_cache(4096)
+def _of(name: str, actions: tuple[str, ...]) -> tuple[Access, ...]:
+    return tuple(Access("repository", name, action) for action in actions)
 
 
 def _sources(query: str) -> list[str]:
-    return parse_qs(query, max_num_fields=None).get("from", []) if "from" in query else []
+    return parse_qs(query, max_num_fields=None).get("from", [])

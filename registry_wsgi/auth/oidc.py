@@ -78,12 +78,11 @@ class OIDCController:
         if not token:
             raise self._refusal(environ, access)
         try:
-            claims = self._verifier.verify(ctx, token)
+            return self._verifier.verify(ctx, token).grant
         except ValueError as error:
             ctx.rule = "oidc: no token that will do"
             ctx.info("an identity token was refused", **{"auth.error": str(error)[:500]})
             raise self._refusal(environ, access) from None
-        return Grant(claims.user, _anything, claims.groups, _EVERYTHING)
 
     def _refusal(self, environ: WSGIEnvironment, access: tuple[Access, ...]) -> Unauthorized:
         """Return the challenge in the scheme that the client speaks; one without a token is asked for a password."""
@@ -98,7 +97,7 @@ class OIDCController:
         if len(user) != 1:
             raise ValueError("the claims do not say who it is")
         groups = dict.fromkeys(group for template in self._groups for group in template.values(said))
-        return Claims(user[0], tuple(groups), frozenset(), float(said["exp"]), said)
+        return Claims(Grant(user[0], _anything, tuple(groups), _EVERYTHING), float(said["exp"]), said)
 
 
 class ProviderKeys:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from registry_wsgi.auth.challenge import basic_credentials
 from registry_wsgi.auth.rules import Rules
+from registry_wsgi.auth.watched import Watched
 from registry_wsgi.errors import ConfigurationError, Denied, Unauthorized
 from registry_wsgi.interfaces import Grant, Recalling, TokenIssuer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from _typeshed.wsgi import WSGIEnvironment
 
     from registry_wsgi.auth.rules import Caller, Decision
     from registry_wsgi.context import Context
     from registry_wsgi.interfaces import Access, AccessController, Document
 
+_REMEMBERED = 10_000
 _FILE_KEYS = {"rules", "groups"}
 
 
@@ -43,6 +45,8 @@ class PolicyController:
             raise ConfigurationError("users: an issuer asks a policy, not the other way round: put it around this")
         self._users = users
         self._rules = PolicyRules(rules=rules, groups=groups, file=file)
+        # Clients ask the same again and again, and what a set of rules says of a caller it says always.
+        self._judged = lru_cache(_REMEMBERED)(_judge)
 
     def authorize(self, ctx: Context, environ: WSGIEnvironment, access: tuple[Access, ...]) -> Grant:
         rules = self._rules.current(ctx)
@@ -50,20 +54,30 @@ class PolicyController:
             known = self._users.authorize(ctx, environ, access)
         except Unauthorized:
             # `/v2/` needs no access, and is where clients learn that they can log in.
-            if access and _without_credentials(environ):
-                refusal = _refusal(ctx, rules, rules.caller(""), access)
-                if refusal is None:
-                    return _grant(rules, Grant("", _anything), access)
+            if not access or not _without_credentials(environ):
+                raise
+            judged = self._judged(rules, _ANYBODY, access)
+            if judged.refused is None:
+                return judged.grant
+            ctx.rule = judged.grant.rule
             raise
-        ctx.user = known.user
-        refusal = _refusal(ctx, rules, rules.caller(known.user, known.groups), access)
-        if refusal is not None:
-            raise refusal
-        return _grant(rules, known, access)
+        judged = self._judged(rules, known, access)
+        if judged.refused is not None:
+            ctx.user, ctx.rule = known.user, judged.grant.rule
+            raise Denied(judged.refused)
+        return judged.grant
 
     def recall(self, ctx: Context, user: str) -> tuple[Grant, str] | None:
         recalled = self._users.recall(ctx, user) if isinstance(self._users, Recalling) else None
-        return recalled and (_grant(self._rules.current(ctx), recalled[0], ()), recalled[1])
+        return recalled and (_judge(self._rules.current(ctx), recalled[0], ()).grant, recalled[1])
+
+
+@dataclass(frozen=True, slots=True)
+class _Judgement:
+    """What a caller may by the rules and by the word of who knows them, and why not what was asked for, if so."""
+
+    grant: Grant
+    refused: str | None = None
 
 
 class PolicyRules:
@@ -74,21 +88,11 @@ class PolicyRules:
             raise ConfigurationError("either rules or file is required, and not both")
         if file is not None and groups is not None:
             raise ConfigurationError("groups: belong into the file, where the rules are")
-        self._file = file
-        self._seen = file.stamp() if file else ()
-        self._rules = _of_file(file) if file else Rules(rules, groups)
+        self._rules = Rules(rules, groups) if file is None else Watched(file.stamp, lambda: _of_file(file))
 
     def current(self, ctx: Context) -> Rules:
         """Return the rules; of a file that is broken or gone, those that were read last."""
-        if self._file is not None:
-            seen = self._seen
-            try:
-                self._seen = self._file.stamp()
-                if self._seen != seen:
-                    self._rules = _of_file(self._file)
-            except ConfigurationError as error:
-                ctx.error("the policy's file cannot be used: the rules read before it stay", **{"auth.error": error})
-        return self._rules
+        return self._rules if isinstance(self._rules, Rules) else self._rules.current(ctx)
 
 
 def policy_section(section: object) -> Mapping[str, object] | None:
@@ -116,26 +120,22 @@ def _without_credentials(environ: WSGIEnvironment) -> bool:
     return not environ.get("HTTP_AUTHORIZATION") or basic_credentials(environ) == ("", "")
 
 
-def _refusal(ctx: Context, rules: Rules, caller: Caller, access: Iterable[Access]) -> Denied | None:
-    """Return the error about the first of `access` that the rules refuse, None where there is none."""
-    for each in access:
-        decision = _decision(rules, caller, each)
-        if not decision.allowed:
-            ctx.rule = decision.told
-            who = caller.user or "anonymous"
-            return Denied(decision.reason or f"{who} may not {each.action} {each.name}: {decision.text}")
-    return None
-
-
-def _grant(rules: Rules, known: Grant, access: Iterable[Access]) -> Grant:
-    """Return what a caller may by the rules, and by the word of who knows them."""
+def _judge(rules: Rules, known: Grant, access: tuple[Access, ...]) -> _Judgement:
     caller = rules.caller(known.user, known.groups)
 
     def may(wanted: Access) -> bool:
         return known.may(wanted) and _decision(rules, caller, wanted).allowed
 
-    told = dict.fromkeys(_decision(rules, caller, each).told for each in access)
-    return Grant(known.user, may, caller.names, "; ".join(told) or known.rule)
+    told: dict[str, None] = {}
+    for each in access:
+        decision = _decision(rules, caller, each)
+        if not decision.allowed:
+            reason = (
+                decision.reason or f"{caller.user or 'anonymous'} may not {each.action} {each.name}: {decision.text}"
+            )
+            return _Judgement(Grant(known.user, may, caller.names, decision.told), reason)
+        told[decision.told] = None
+    return _Judgement(Grant(known.user, may, caller.names, "; ".join(told) or known.rule))
 
 
 def _decision(rules: Rules, caller: Caller, access: Access) -> Decision:
@@ -144,3 +144,6 @@ def _decision(rules: Rules, caller: Caller, access: Access) -> Decision:
 
 def _anything(_: Access) -> bool:
     return True
+
+
+_ANYBODY = Grant("", _anything)

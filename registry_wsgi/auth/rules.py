@@ -16,22 +16,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
 from registry_wsgi.errors import ConfigurationError
 
 ACTIONS: Final = ("pull", "push", "delete", "catalog")
-_REMEMBERED: Final = 10_000
 _KEYS: Final = ("allow", "deny", "who", "repositories", "reason")
 _COMPONENT = re.compile(r"[a-z0-9._*-]+")
 _WHO = {"*": 0, "anonymous": 1, "authenticated": 1, "group": 2, "user": 3}
 _WHO_ALLOWED = "anonymous, authenticated, user:<name>, group:<name>, *"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks; without a name, anonymous. Of one set of rules the same caller is the same object."""
+    """Who asks; without a name, anonymous."""
 
     user: str = ""
     groups: frozenset[str] = frozenset()
@@ -96,22 +94,13 @@ class Rules:
         flat = [each for number, rule in enumerate(rules, start=1) for each in _read(number, rule)]
         # The most specific first; what is equal stays in the order of the file.
         self._rules = sorted(flat, key=lambda rule: (rule.rank, not rule.decision.allowed), reverse=True)
-        # Clients ask the same again and again, and what a set of rules says once it says always.
-        self._callers = lru_cache(_REMEMBERED)(self._caller)
-        self._decisions = lru_cache(_REMEMBERED)(self._decide)
 
     def caller(self, user: str, groups: tuple[str, ...] = ()) -> Caller:
         """Return a user with the groups that somebody else knows of and those of the section."""
-        return self._callers(user, groups)
+        return Caller(user, frozenset(groups) | self._groups.get(user, frozenset()))
 
     def decide(self, caller: Caller, action: str, name: str) -> Decision:
         """Return the decision about a repository; about the catalog, whose name does not matter."""
-        return self._decisions(caller, action, name)
-
-    def _caller(self, user: str, groups: tuple[str, ...]) -> Caller:
-        return Caller(user, frozenset(groups) | self._groups.get(user, frozenset()))
-
-    def _decide(self, caller: Caller, action: str, name: str) -> Decision:
         for rule in self._rules:
             if rule.speaks(caller, action, name):
                 return rule.decision

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from registry_wsgi.auth.challenge import bearer_challenge
+from registry_wsgi.auth.challenge import bearer_challenge, scope_of
 from registry_wsgi.interfaces import Access, Grant
 
 if TYPE_CHECKING:
@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 class SillyController:
-    """Grants everything to the user "silly"; `realm` and `service` go into the challenge."""
+    """Grants everything to the user "silly"; `realm` and `service` go into the challenge.
+
+    Its scope has an item for each action, as registry:2's does.
+    """
 
     def __init__(self, *, realm: str, service: str) -> None:
         self._realm = realm
@@ -22,5 +25,5 @@ class SillyController:
 
     def authorize(self, ctx: Context, environ: WSGIEnvironment, access: tuple[Access, ...]) -> Grant:  # noqa: ARG002
         if not environ.get("HTTP_AUTHORIZATION"):
-            raise bearer_challenge(self._realm, self._service, access)
+            raise bearer_challenge(self._realm, self._service, access, scope=" ".join(map(scope_of, zip(access))))
         return Grant("silly", lambda _: True, rule="silly: any Authorization header")

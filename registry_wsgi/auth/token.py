@@ -60,10 +60,10 @@ class TokenController:
         self._gate = BearerGate(verifier, service=service, realm=server)
 
     def authorize(self, ctx: Context, environ: WSGIEnvironment, access: tuple[Access, ...]) -> Grant:
-        claims = self._gate.claims(ctx, environ, access)
+        grant = self._gate.claims(ctx, environ, access).grant
         if CATALOG in access:  # whom the token server gave the catalog, it gave all of it; there is no smaller word
-            return Grant(claims.user, lambda _: True, claims.groups, "token: registry:catalog:*")
-        return Grant(claims.user, claims.grant, claims.groups, "token: what the token lists")
+            return Grant(grant.user, lambda _: True, grant.groups, "token: registry:catalog:*")
+        return grant
 
 
 def host_of(environ: WSGIEnvironment) -> str:

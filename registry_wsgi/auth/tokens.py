@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from cachetools import TLRUCache
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jws import JWSRegistry
 
 from registry_wsgi.auth.challenge import bearer_challenge, bearer_token
+from registry_wsgi.auth.remembering import Remembered
 from registry_wsgi.errors import ConfigurationError
+from registry_wsgi.interfaces import Access, Grant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
     from registry_wsgi.auth.jwks import PublicKey
     from registry_wsgi.context import Context
-    from registry_wsgi.interfaces import Access
 
 ALGORITHMS = (
     *("RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512"),
@@ -33,8 +31,6 @@ ALGORITHMS = (
 """Signatures with a key pair, and no other: whoever could verify HS* could sign, and `none` says nothing."""
 
 LEEWAY = 60
-_REMEMBERED = 10_000
-_REMEMBERED_SECONDS = 300.0
 _CHECKED_CLAIMS = ("iss", "aud", "exp", "nbf", "sub")  # `iat` and `jti` are not looked at, as in registry:2
 
 
@@ -45,21 +41,11 @@ class Keys(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a verified token says: who, of which groups, which actions on which resources, until when.
+    """What a verified token says: what it grants to whom, until when (seconds since the epoch), and the rest."""
 
-    `expires` is in seconds since the epoch.
-    """
-
-    user: str
-    groups: tuple[str, ...]
-    granted: frozenset[tuple[str, str, str]]
+    grant: Grant
     expires: float
     all: Mapping[str, Any]
-
-    def grant(self, access: Access) -> bool:
-        """Tell whether the token grants it; the action `*` stands for every one."""
-        resource = access.type, access.name
-        return (*resource, access.action) in self.granted or (*resource, "*") in self.granted
 
 
 class TokenVerifier:
@@ -89,20 +75,19 @@ class TokenVerifier:
             sub={"allow_blank": True},
         )
         self._read = read or _of_registries
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._remembered: TLRUCache[bytes, Claims] = TLRUCache(_REMEMBERED, _until, timer=clock)
+        self._remembered: Remembered[Claims] = Remembered(clock)
+
+    def remembered(self, environ: WSGIEnvironment) -> Claims | None:
+        """Return what the request's token says if that was verified a while ago: such a one is well-formed, too."""
+        scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+        return self._remembered.get(token) if scheme.lower() == "bearer" else None
 
     def verify(self, ctx: Context, token: str) -> Claims:
         """Return what the token says. Raises ValueError, which says what is wrong with it."""
-        key = hashlib.sha256(token.encode()).digest()
-        with self._lock:
-            known = self._remembered.get(key)
-        if known is not None:
-            return known
-        claims = self._verified(ctx, token)
-        with self._lock:
-            self._remembered[key] = claims
+        claims = self._remembered.get(token)
+        if claims is None:
+            claims = self._verified(ctx, token)
+            self._remembered.put(token, claims, until=claims.expires + LEEWAY)
         return claims
 
     def _verified(self, ctx: Context, token: str) -> Claims:
@@ -131,19 +116,23 @@ class BearerGate:
 
     def claims(self, ctx: Context, environ: WSGIEnvironment, access: tuple[Access, ...]) -> Claims:
         """Return the claims of a token that grants all of `access`. Raises Unauthorized, whatever is missing."""
+        claims = self._verifier.remembered(environ) or self._verified(ctx, environ, access)
+        for each in access:
+            if not claims.grant.may(each):
+                ctx.user, ctx.rule = claims.grant.user, "token: what the token does not list"
+                raise bearer_challenge(self._realm(environ), self._service, access, "insufficient_scope")
+        return claims
+
+    def _verified(self, ctx: Context, environ: WSGIEnvironment, access: tuple[Access, ...]) -> Claims:
         token = bearer_token(environ)
         if token is None:
             raise bearer_challenge(self._realm(environ), self._service, access)
         try:
-            claims = self._verifier.verify(ctx, token)
+            return self._verifier.verify(ctx, token)
         except ValueError as error:
             ctx.rule = "token: not valid here"
             ctx.info("a bearer token was refused", **{"auth.error": str(error)[:500]})
             raise bearer_challenge(self._realm(environ), self._service, access, "invalid_token") from None
-        if not all(map(claims.grant, access)):
-            ctx.user, ctx.rule = claims.user, "token: what the token does not list"
-            raise bearer_challenge(self._realm(environ), self._service, access, "insufficient_scope")
-        return claims
 
 
 class _Signatures(JWSRegistry):
@@ -173,14 +162,15 @@ def allowed_algorithms(configured: Sequence[str] | None) -> Sequence[str]:
     return configured
 
 
-def _until(_: bytes, claims: Claims, now: float) -> float:
-    return min(claims.expires + LEEWAY, now + _REMEMBERED_SECONDS)
-
-
 def _of_registries(said: Mapping[str, Any]) -> Claims:
     """Return what a token says that a registry's token server made (Docker's "Token Authentication Implementation")."""
     granted = _granted(said.get("access"))
-    return Claims(said.get("sub") or "", texts(said.get("groups")), granted, float(said["exp"]), said)
+
+    def may(access: Access) -> bool:
+        return access in granted or access._replace(action="*") in granted  # `*` stands for every action
+
+    grant = Grant(said.get("sub") or "", may, texts(said.get("groups")), "token: what the token lists")
+    return Claims(grant, float(said["exp"]), said)
 
 
 def texts(claim: object) -> tuple[str, ...]:
@@ -189,7 +179,7 @@ def texts(claim: object) -> tuple[str, ...]:
     return tuple(each for each in listed if isinstance(each, str) and each)
 
 
-def _granted(access: object) -> frozenset[tuple[str, str, str]]:
+def _granted(access: object) -> frozenset[Access]:
     """Return what the claim `access` lists; what is not of its form grants nothing."""
     granted = set()
     for entry in access if isinstance(access, list) else ():
@@ -197,5 +187,5 @@ def _granted(access: object) -> frozenset[tuple[str, str, str]]:
             continue
         type_, name, actions = entry.get("type"), entry.get("name"), entry.get("actions")
         if isinstance(type_, str) and isinstance(name, str) and isinstance(actions, list):
-            granted |= {(type_, name, action) for action in actions if isinstance(action, str)}
+            granted |= {Access(type_, name, action) for action in actions if isinstance(action, str)}
     return frozenset(granted)

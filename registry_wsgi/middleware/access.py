@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from registry_wsgi.api.bodies import RequestBody
 from registry_wsgi.api.respond import API_VERSION, envelope, status_line
 from registry_wsgi.auth.needed import needed
-from registry_wsgi.context import ENVIRON_KEY
+from registry_wsgi.context import ENVIRON_KEY, logger
 from registry_wsgi.errors import Denied, RegistryError, RouteUnknown, TooManyRequests, Unauthorized
 from registry_wsgi.interfaces import Access
 from registry_wsgi.middleware.compose import Stage
@@ -52,13 +53,16 @@ class AccessLayer:
 
     def _authorize(self, ctx: Context, environ: WSGIEnvironment) -> None:
         access = needed(ctx.route, environ["REQUEST_METHOD"], environ.get("QUERY_STRING", ""))
-        ctx.debug("authorizing request")
+        debug = logger.isEnabledFor(logging.DEBUG)
+        if debug:
+            ctx.debug("authorizing request")
         grant = self._controller.authorize(ctx, environ, access)
         ctx.user, ctx.rule = grant.user, grant.rule
         ctx.may_pull = lambda name: grant.may(Access("repository", name, "pull"))
         if ctx.route.resource is Resource.NONE:
             raise RouteUnknown(f"there is nothing at {environ['PATH_INFO'][:200]!r}")
-        ctx.debug("authorized request", **{"auth.rule": grant.rule})
+        if debug:
+            ctx.debug("authorized request", **{"auth.rule": grant.rule})
 
 
 def _refused(

@@ -17,6 +17,7 @@ from tests.servers import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from email.message import Message
     from pathlib import Path
 
 READY_SECONDS = 60.0
@@ -46,12 +47,12 @@ class Provider:
             answer = connection.getresponse()
             content = answer.read()
             assert answer.status < 400, content
-            return Answer(dict(answer.getheaders()), content)
+            return Answer(answer.headers, content)
 
 
 @dataclass
 class Answer:
-    headers: dict[str, str]
+    headers: Message
     body: bytes
 
 
