@@ -37,13 +37,13 @@ class NotificationsLayer:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         self._deliver()
         ctx: Context = environ[ENVIRON_KEY]
-        intake = self._intake
+        take = self._intake.take
 
         def started(
             status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None, /
         ) -> Callable[[bytes], object]:
-            if ctx.events and status < "4" and intake.wants(ctx.events):
-                intake.take(ctx, environ)
+            if ctx.events and status < "4":
+                take(ctx, environ)
             # Not every server's start_response takes a third argument that is None.
             return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 

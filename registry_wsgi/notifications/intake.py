@@ -12,15 +12,15 @@ import os
 import threading
 import time
 import uuid
+import weakref
 from collections import deque
 from dataclasses import dataclass
-from itertools import groupby
+from functools import partial
 from typing import TYPE_CHECKING
 
 from registry_wsgi.errors import Unavailable
 from registry_wsgi.interfaces import EndpointStatistics, EventSource, Parcel
-from registry_wsgi.notifications import records
-from registry_wsgi.notifications.records import Noted
+from registry_wsgi.notifications.records import MOST_TOGETHER, Batch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,14 +29,15 @@ if TYPE_CHECKING:
 
     from registry_wsgi.context import Context, Event
     from registry_wsgi.interfaces import Outbox
+    from registry_wsgi.notifications.records import Client
+
+    Noted = tuple[int, str, Client, Sequence[Event]]
+    """What `Batch.note` takes: of a request that succeeded when it did, its id, who sent it, and what it did."""
 
 PULL_SECONDS = 0.2
 """How long pull events wait in memory at most, while the outbox can take them: what a crash may lose of them."""
-PULLS_TOGETHER = 500
-"""So many pull events do not wait."""
-MOST_WAITING = 20_000
-"""The most pull events of a process that wait in memory; more are dropped, and counted."""
-_MOST_TOGETHER = 1000
+MOST_BATCHES = 20
+"""The most batches of pull events that wait in the memory of a process; more events are dropped, and counted."""
 _PROXIED = "werkzeug.proxy_fix.orig"
 
 _logger = logging.getLogger("registry_wsgi")
@@ -74,28 +75,25 @@ class Intake:
         self._references = references
         self._ignored = frozenset.intersection(*(each.ignored_actions for each in interests))
         self._begin()
+        os.register_at_fork(after_in_child=partial(_begin_again, weakref.ref(self)))
 
     def _begin(self) -> None:
-        """Begin anew, in this process: a server may fork after the application was made."""
-        self._process = os.getpid()
+        """Begin with nothing, in this process: a server may fork after the application was made."""
         self._source = EventSource(self._addr, str(uuid.uuid4()))
-        self._waiting: deque[Noted | _Write] = deque()
-        self._committing = threading.Lock()
+        self._pulls = [Batch()]
+        self._writes: deque[_Write] = deque()
+        self._noting, self._committing = threading.Lock(), threading.Lock()
         self._noted, self._many, self._ended = threading.Event(), threading.Event(), threading.Event()
-        self._starting = threading.Lock()
         self._flusher: threading.Thread | None = None
         self._dropped = 0
 
     def take(self, ctx: Context, environ: WSGIEnvironment) -> None:
         """Keep the events of a request: those of a write durably, before this returns. Raises Unavailable."""
-        if self._process != os.getpid():
-            self._begin()
         events = ctx.events
+        if self._ignored and all(event.action in self._ignored for event in events):
+            return
         get = environ.get
-        noted = Noted(
-            time.time_ns(),
-            events,
-            ctx.id,
+        client = (
             ctx.user,
             get("REMOTE_ADDR", ""),
             # Behind a proxy that is believed the port is the proxy's own.
@@ -106,32 +104,32 @@ class Intake:
             environ["wsgi.url_scheme"],
             get("SCRIPT_NAME", ""),
         )
+        noted = (time.time_ns(), ctx.id, client, events)
         for event in events:
             if event.action != "pull":
                 self._take_write(noted)
                 return
-        self._take_pull(noted)
+        self._take_pulls(noted)
 
-    def wants(self, events: Sequence[Event]) -> bool:
-        """Tell whether any endpoint may want any of the events, by their actions alone."""
-        return not self._ignored or any(event.action not in self._ignored for event in events)
-
-    def _take_pull(self, noted: Noted) -> None:
-        waiting = len(self._waiting)
-        if waiting >= MOST_WAITING:
-            self._dropped += len(noted.events)
-            return
-        self._waiting.append(noted)
+    def _take_pulls(self, noted: Noted) -> None:
+        with self._noting:
+            batch = self._pulls[-1]
+            if len(batch) >= MOST_TOGETHER:
+                self._many.set()
+                if len(self._pulls) == MOST_BATCHES:
+                    self._dropped += len(noted[-1])
+                    return
+                batch = Batch()
+                self._pulls.append(batch)
+            batch.note(*noted)
         if not self._noted.is_set():
             self._noted.set()
             if self._flusher is None:
                 self._start_flusher()
-        if waiting == PULLS_TOGETHER:
-            self._many.set()
 
     def _take_write(self, noted: Noted) -> None:
         write = _Write(noted)
-        self._waiting.append(write)
+        self._writes.append(write)
         with self._committing:
             # Another request may have committed this one with its own while this one waited.
             while not write.done:
@@ -141,20 +139,19 @@ class Intake:
 
     def close(self) -> None:
         """Keep what waits in memory, for the process ends."""
-        if self._process == os.getpid():
-            self._ended.set()
-            self._noted.set()
-            self._many.set()
-            self.flush()
+        self._ended.set()
+        self._noted.set()
+        self._many.set()
+        self.flush()
 
     def flush(self) -> None:
         """Put all that waits into the outbox."""
         with self._committing:
-            while self._waiting:
+            while self._writes or len(self._pulls[-1]):
                 self._commit()
 
     def _start_flusher(self) -> None:
-        with self._starting:
+        with self._noting:
             if self._flusher is None:
                 self._flusher = threading.Thread(target=self._flush_often, daemon=True, name="events")
                 self._flusher.start()
@@ -171,54 +168,58 @@ class Intake:
 
     def _commit(self) -> None:
         """Put what waits into the outbox, in its order; the lock is held."""
-        together = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST_TOGETHER))]
-        writes = [each for each in together if isinstance(each, _Write)]
-        parcels = self._parcels(together)
+        with self._noting:
+            pulls, self._pulls = self._pulls, [Batch()]
+            dropped, self._dropped = self._dropped, 0
+        writes = [self._writes.popleft() for _ in range(len(self._writes))]
         try:
-            self._outbox.put(parcels)
+            written = Batch()
+            for write in writes:
+                written.note(*write.noted)
+            droppable = [parcel for batch in pulls for parcel in self._parcels(batch, droppable=True)]
+            dropped += self._put(droppable, self._parcels(written), writes)
+        finally:
+            for write in writes:
+                write.done = True
+        if dropped:
+            self._count_dropped(dropped)
+
+    def _put(self, droppable: Sequence[Parcel], parcels: Sequence[Parcel], writes: Sequence[_Write]) -> int:
+        """Return how many pull events could not be kept."""
+        try:
+            self._outbox.put([*droppable, *parcels])
             for write in writes:
                 write.kept = True
         except Unavailable as error:
             _logger.error("the outbox takes no events", extra={"fields": {"outbox.error": error.detail}})
-            self._put_pulls([parcel for parcel in parcels if parcel.droppable])
-        finally:
-            for write in writes:
-                write.done = True
-        self._count_dropped()
+            try:
+                self._outbox.put(droppable)  # a write may be what found no room
+            except Unavailable:
+                return sum(parcel.count for parcel in droppable if parcel.endpoint == droppable[0].endpoint)
+        return 0
 
-    def _put_pulls(self, parcels: Sequence[Parcel]) -> None:
-        try:
-            self._outbox.put(parcels)
-        except Unavailable:
-            self._dropped += max((parcel.count for parcel in parcels), default=0)
-
-    def _count_dropped(self) -> None:
-        if not self._dropped:
-            return
+    def _count_dropped(self, dropped: int) -> None:
         try:
             for interest in self._interests:
                 if "pull" not in interest.ignored_actions:
-                    self._outbox.count(interest.endpoint, EndpointStatistics(dropped=self._dropped))
+                    self._outbox.count(interest.endpoint, EndpointStatistics(dropped=dropped))
         except Unavailable:
-            return  # it is counted when the outbox is there again
-        self._dropped = 0
+            with self._noting:  # it is counted when the outbox is there again
+                self._dropped += dropped
 
-    def _parcels(self, together: Sequence[Noted | _Write]) -> list[Parcel]:
-        """Return, for each run of pulls or of writes, what each endpoint wants of it."""
-        batch, number = records.new_batch(), 0
+    def _parcels(self, batch: Batch, *, droppable: bool = False) -> list[Parcel]:
         parcels = []
-        for droppable, run in groupby(together, lambda each: not isinstance(each, _Write)):
-            made: list[tuple[Event, records.Record]] = []
-            for each in run:
-                noted = each.noted if isinstance(each, _Write) else each
-                made += records.records(noted, number, root=self._root, references=self._references)
-                number += len(noted.events)
-            for interest in self._interests:
-                wanted = [record for event, record in made if interest.wants(event)]
-                if wanted:
-                    content = records.pack(batch, self._source, wanted)
-                    parcels.append(Parcel(interest.endpoint, len(wanted), content, droppable))
+        for interest in self._interests if len(batch) else ():
+            count, content = batch.packed(self._source, interest.wants, root=self._root, references=self._references)
+            if count:
+                parcels.append(Parcel(interest.endpoint, count, content, droppable))
         return parcels
+
+
+def _begin_again(reference: weakref.ref[Intake]) -> None:
+    intake = reference()
+    if intake is not None:
+        intake._begin()
 
 
 class _Write:

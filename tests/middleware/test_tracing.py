@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import uuid
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -126,7 +127,7 @@ def test_a_request_of_which_no_line_tells_needs_no_id(
 ) -> None:
     for name in ("registry_wsgi", logs.ACCESS_LOGGER):
         caplog.set_level(logging.ERROR, name)
-    monkeypatch.setattr(context, "_random_id", None)
+    monkeypatch.setattr(context, "_ids", None)
     stack_over(InMemoryDriver()).get("/v2/", status=200)
 
 
@@ -135,6 +136,19 @@ def test_the_id_of_a_request_stays() -> None:
     assert first.id == first.id != Context().id
     assert uuid.UUID(first.id).version == 4
     assert uuid.UUID(first.id).variant == uuid.RFC_4122
+
+
+def test_ids_of_forked_processes_differ() -> None:
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:  # pragma: no cover - measured in another process
+        os.write(writer, Context().id.encode())
+        os._exit(0)
+    theirs = os.read(reader, 100).decode()
+    os.waitpid(child, 0)
+    os.close(reader)
+    os.close(writer)
+    assert theirs[:-12] != Context().id[:-12]
 
 
 def test_the_context_is_the_only_thing_added_to_the_environ() -> None:

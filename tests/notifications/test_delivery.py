@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from registry_wsgi.context import Event
 from registry_wsgi.errors import DeliveryFailed, Unavailable
 from registry_wsgi.interfaces import EventSource, Parcel
-from registry_wsgi.notifications import records
 from registry_wsgi.notifications.delivery import Breaker, Delivery
 from registry_wsgi.notifications.inmemory import InMemoryOutbox
+from registry_wsgi.notifications.records import Batch
 from tests.notifications.receiver import until
 
 if TYPE_CHECKING:
@@ -25,11 +26,11 @@ SOURCE = EventSource("here:5000", "instance")
 
 def parcel(*repositories: str, endpoint: str = "one") -> Parcel:
     """Return a push of a tag to each of the repositories."""
-    made: list[records.Record] = [
-        [number, 0, "push", name, ["", "", "", "PUT", ""], "", None, "v1", "", "", []]
-        for number, name in enumerate(repositories)
-    ]
-    return Parcel(endpoint, len(made), records.pack(records.new_batch(), SOURCE, made))
+    client = ("", "", "", "", "PUT", "", "http", "")
+    batch = Batch()
+    batch.note(0, "id", client, [Event("push", name, tag="v1") for name in repositories])
+    count, content = batch.packed(SOURCE, lambda event: True, root="", references=False)
+    return Parcel(endpoint, count, content)
 
 
 class Sink:

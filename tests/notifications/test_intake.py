@@ -146,7 +146,7 @@ def test_writes_at_the_same_time_share_a_commit(outbox: Watched) -> None:
     threads = [threading.Thread(target=push_blob, args=[app, "a", f"{number}".encode()]) for number in range(12)]
     for thread in threads:
         thread.start()
-    until(lambda: len(intake._waiting) == 11)  # whoever came first commits, and the others have to wait for it
+    until(lambda: len(intake._writes) == 11)  # whoever came first commits, and the others have to wait for it
     outbox.may_go_on.set()
     for thread in threads:
         thread.join(60)
@@ -186,7 +186,8 @@ def test_pulls_that_cannot_be_kept_are_dropped_and_counted(outbox: Watched) -> N
 
 
 def test_more_pulls_than_may_wait_are_dropped_and_counted(outbox: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake_module, "MOST_WAITING", 10)
+    monkeypatch.setattr(intake_module, "MOST_TOGETHER", 5)
+    monkeypatch.setattr(intake_module, "MOST_BATCHES", 2)
     app, intake = stack(outbox)
     digest = push_blob(app, "a", b"content")
     outbox.may_go_on.clear()
