@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from registry_wsgi import logs
 from registry_wsgi.endpoints import create_outbox, create_sink, runs_in_process
 from registry_wsgi.errors import Unavailable
+from registry_wsgi.interfaces import EndpointStatistics
 from registry_wsgi.notifications.delivery import Breaker, Delivery
 
 if TYPE_CHECKING:
@@ -86,10 +87,7 @@ class Courier:
             self._stopping.wait(_CLAIM_SECONDS)
 
     def _deliver(self, claim: DeliveryClaim) -> None:
-        forgotten = self._outbox.retain(self._names)
-        if forgotten:
-            fields = {"events": forgotten}
-            _logger.warning("events of endpoints that are not configured are dropped", extra={"fields": fields})
+        self._introduce()
         threads = _start(self._outbox, self._here, self._stopping)
         while not self._stopping.is_set():
             if self._elsewhere.endpoints:
@@ -97,6 +95,15 @@ class Courier:
             self._stopping.wait(_CLAIM_SECONDS)
         for thread in threads:
             thread.join(_END_SECONDS)
+
+    def _introduce(self) -> None:
+        """Make the endpoints known in the outbox, and tell of what waits for others: they may be another registry's."""
+        for name in self._names:
+            self._outbox.count(name, EndpointStatistics())
+        for name, statistics in self._outbox.statistics().items():
+            if name not in self._names and statistics.pending:
+                fields = {"endpoint.name": name, "endpoint.pending": statistics.pending}
+                _logger.warning("events wait for an endpoint that is not configured", extra={"fields": fields})
 
     def _watch(self, claim: DeliveryClaim) -> None:
         """Run a process that delivers until this one ends, or that one does."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
@@ -614,13 +614,13 @@ class Outbox(Protocol):
         """Note that the first `sent` events of the parcel have been delivered; one with no others is removed."""
 
     def count(self, endpoint: str, counts: EndpointStatistics) -> None:
-        """Add to the statistics what happened, pending and sent apart, which are known; keep the last error."""
+        """Add to an endpoint's statistics what happened, pending and sent apart, which are known anyway."""
 
     def statistics(self) -> Mapping[str, EndpointStatistics]:
         """Return the statistics of each endpoint by its name."""
 
-    def retain(self, endpoints: Collection[str]) -> int:
-        """Forget all endpoints but these, and return how many events were waiting for the others."""
+    def forget(self, endpoint: str) -> int:
+        """Remove an endpoint with its statistics and all that waits for it, and return how many events those were."""
 
     def claim(self) -> DeliveryClaim | None:
         """Return the right to deliver, or None while another process has it."""

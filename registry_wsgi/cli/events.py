@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from registry_wsgi import config as configuration
 from registry_wsgi.cli.configured import config_argument, errors_in_one_line
 from registry_wsgi.errors import ConfigurationError, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from registry_wsgi.interfaces import Outbox
 
 _COLUMNS = ("pending", "sent", "dropped", "failures", "errors")
 
@@ -28,16 +35,8 @@ def pending(config: str | None, as_json: bool) -> None:
     `sent` are delivered, `dropped` left out; `failures` and `errors` are attempts that an endpoint refused, or in which
     it could not be reached.
     """
-    with errors_in_one_line():
-        from registry_wsgi.endpoints import create_outbox  # noqa: PLC0415
-
-        notifications = configuration.load(config).notifications
-        if not notifications.names:
-            raise ConfigurationError("notifications.endpoints: there are none, so no events wait for any")
-        try:
-            statistics = create_outbox(notifications).statistics()
-        except Unavailable as error:
-            raise ConfigurationError(f"notifications.outbox: {error.detail}") from None
+    with _outbox(config) as outbox:
+        statistics = outbox.statistics()
     if as_json:
         click.echo(json.dumps({name: asdict(each) for name, each in statistics.items()}, indent=2))
         return
@@ -46,3 +45,27 @@ def pending(config: str | None, as_json: bool) -> None:
         click.echo(f"{name}: {numbers}")
         if each.pending and each.last_error:
             click.echo(f"  last error: {each.last_error}")
+
+
+@events.command()
+@click.argument("endpoint")
+@config_argument
+def forget(endpoint: str, config: str | None) -> None:
+    """Drop all that waits for ENDPOINT, one that the configuration no longer has."""
+    with _outbox(config) as outbox:
+        dropped = outbox.forget(endpoint)
+    click.echo(f"{endpoint}: {dropped} events dropped")
+
+
+@contextmanager
+def _outbox(config: str | None) -> Iterator[Outbox]:
+    with errors_in_one_line():
+        from registry_wsgi.endpoints import create_outbox  # noqa: PLC0415
+
+        notifications = configuration.load(config).notifications
+        if not notifications.names:
+            raise ConfigurationError("notifications.endpoints: there are none, so no events wait for any")
+        try:
+            yield create_outbox(notifications)
+        except Unavailable as error:
+            raise ConfigurationError(f"notifications.outbox: {error.detail}") from None

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from registry_wsgi.notifications.intake import Intake
 
 
+class _NotKept(Exception):
+    """Goes out through the application, which had its answer ready."""
+
+
 class NotificationsLayer:
     """Hands the events of each request that succeeded to `intake`; `deliver` is called with every request, before it.
 
@@ -43,14 +47,17 @@ class NotificationsLayer:
             status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None, /
         ) -> Callable[[bytes], object]:
             if ctx.events and status < "4":
-                take(ctx, environ)
+                try:
+                    take(ctx, environ)
+                except Unavailable as error:
+                    raise _NotKept from error
             # Not every server's start_response takes a third argument that is None.
             return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 
         try:
             return self._app(environ, started)
-        except Unavailable as error:
-            ctx.error("the events of a request cannot be kept", **{"err.detail": error.detail})
-            code, headers, body = envelope(error)
+        except _NotKept:
+            ctx.error("the events of a request cannot be kept")
+            code, headers, body = envelope(Unavailable("the events of the request cannot be kept, so it is refused"))
             start_response(status_line(code), [*headers.items(), API_VERSION])
             return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]

@@ -11,7 +11,7 @@ from registry_wsgi.errors import Unavailable
 from registry_wsgi.interfaces import EndpointStatistics, StoredParcel
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from registry_wsgi.interfaces import Parcel
 
@@ -95,12 +95,10 @@ class InMemoryOutbox:
         with self._lock:
             return {name: endpoint.statistics for name, endpoint in sorted(self._endpoints.items())}
 
-    def retain(self, endpoints: Collection[str]) -> int:
+    def forget(self, endpoint: str) -> int:
         with self._lock:
-            others = [name for name in self._endpoints if name not in endpoints]
-            for name in endpoints:
-                self._endpoint(name)
-            return sum(self._endpoints.pop(name).statistics.pending for name in others)
+            known = self._endpoints.pop(endpoint, None)
+            return known.statistics.pending if known else 0
 
     def claim(self) -> _Claim | None:
         return _Claim(self._claimed) if self._claimed.acquire(blocking=False) else None

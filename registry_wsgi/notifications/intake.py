@@ -135,7 +135,7 @@ class Intake:
             while not write.done:
                 self._commit()
         if not write.kept:
-            raise Unavailable("the events of the request cannot be kept; the registry's log says why")
+            raise Unavailable("the outbox takes no events; the log says why")
 
     def close(self) -> None:
         """Keep what waits in memory, for the process ends."""

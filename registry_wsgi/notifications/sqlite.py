@@ -18,7 +18,7 @@ from registry_wsgi.errors import ConfigurationError, Unavailable
 from registry_wsgi.interfaces import EndpointStatistics, StoredParcel
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from registry_wsgi.interfaces import Parcel
 
@@ -139,18 +139,13 @@ class SQLiteOutbox:
             for name, pending, sent, dropped, failures, errors, last_error in rows
         }
 
-    def retain(self, endpoints: Collection[str]) -> int:
-        kept = tuple(endpoints)
-        others = f"NOT IN ({', '.join('?' * len(kept))})"
+    def forget(self, endpoint: str) -> int:
         with self._transaction() as connection:
-            (waiting,) = connection.execute(
-                f"SELECT COALESCE(SUM(pending), 0) FROM endpoints WHERE name {others}",  # noqa: S608 - question marks
-                kept,
-            ).fetchone()
-            for table, column in (("parcels", "endpoint"), ("statuses", "endpoint"), ("endpoints", "name")):
-                connection.execute(f"DELETE FROM {table} WHERE {column} {others}", kept)  # noqa: S608
-            connection.executemany("INSERT OR IGNORE INTO endpoints (name) VALUES (?)", [(name,) for name in kept])
-        return int(waiting)
+            row = connection.execute("SELECT pending FROM endpoints WHERE name = ?", (endpoint,)).fetchone()
+            connection.execute("DELETE FROM parcels WHERE endpoint = ?", (endpoint,))
+            connection.execute("DELETE FROM statuses WHERE endpoint = ?", (endpoint,))
+            connection.execute("DELETE FROM endpoints WHERE name = ?", (endpoint,))
+        return row[0] if row else 0
 
     def claim(self) -> FileClaim | None:
         return FileClaim.take(self._directory / "delivery.lock")

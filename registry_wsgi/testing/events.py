@@ -153,13 +153,19 @@ class OutboxSuite:
             failures=2, errors=1, dropped=3, statuses={"500 Oh": 3, "200 OK": 4}, last_error="500 Oh"
         )
 
-    def test_what_is_not_retained_is_forgotten_and_its_events_are_told(self, outbox: Outbox) -> None:
-        outbox.put([parcel("a", 7), parcel("b", endpoint="two"), parcel("c", endpoint="three")])
-        assert outbox.retain(["two", "new"]) == 8
-        assert outbox.statistics() == {"new": EndpointStatistics(), "two": EndpointStatistics(pending=1)}
+    def test_an_endpoint_can_be_forgotten(self, outbox: Outbox) -> None:
+        outbox.put([parcel("a", 7), parcel("b", endpoint="two")])
+        outbox.count("one", EndpointStatistics(failures=1, statuses={"500 Oh": 1}))
+        assert outbox.forget("one") == 7
+        assert outbox.statistics() == {"two": EndpointStatistics(pending=1)}
         assert contents(outbox) == []
-        assert outbox.retain(["two", "new"]) == 0
-        assert outbox.retain([]) == 1
+        assert outbox.forget("one") == 0
+        outbox.put([parcel("c")])
+        assert contents(outbox) == ["c"]
+
+    def test_an_endpoint_of_which_nothing_is_counted_is_known(self, outbox: Outbox) -> None:
+        outbox.count("new", EndpointStatistics())
+        assert outbox.statistics() == {"new": EndpointStatistics()}
 
     def test_many_threads_put_at_once_and_nothing_is_lost(self, outbox: Outbox) -> None:
         def put(number: int) -> None:

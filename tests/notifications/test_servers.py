@@ -122,3 +122,32 @@ def test_the_backlog_can_be_seen(serve: Serve, receiver: Receiver, tmp_path: Pat
     receiver.wait(2)
     until(lambda: pending(server).startswith("receiver: pending 0  sent 2  "))
     assert json.loads(pending(server, "--json"))["receiver"]["statuses"]["200 OK"] == 2
+
+
+def test_what_waits_for_an_endpoint_that_is_gone_waits_until_it_is_forgotten(
+    serve: Serve, receiver: Receiver, tmp_path: Path
+) -> None:
+    receiver.answer = lambda post: 500
+    server = serve(tmp_path / "data", sections=sections(tmp_path, endpoint(receiver, "gone")))
+    Client(server.url).push_blob("a", b"1")
+    server.stop()
+    server = serve(tmp_path / "data", sections=sections(tmp_path, endpoint(receiver, "new")))
+    until(lambda: "events wait for an endpoint that is not configured" in server.log.read_text())
+    assert [line.partition("  ")[0] for line in pending(server).splitlines()][:2] == [
+        "gone: pending 1",
+        "new: pending 0",
+    ]
+    command = [sys.executable, "-m", "registry_wsgi", "events", "forget", "gone", str(server.config)]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "gone: 1 events dropped\n"
+    assert pending(server).startswith("new: ")
+
+
+def test_a_registry_without_endpoints_has_no_backlog_to_show(tmp_path: Path) -> None:
+    config = tmp_path / "config.yml"
+    config.write_text("{version: 0.1, storage: inmemory}")
+    command = [sys.executable, "-m", "registry_wsgi", "events", "pending", str(config)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (
+        2,
+        "registry-wsgi: notifications.endpoints: there are none, so no events wait for any\n",
+    )
