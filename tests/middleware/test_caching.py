@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from registry_wsgi.interfaces import Access, StorageDriver
 
-SMALL, LARGE = b"{}", b"layer" * 100_000
+SMALL, LARGE = b"{}", b"layer" * 400_000
 MANIFEST = image_manifest(Digest.of(SMALL), Digest.of(LARGE))
 OTHER = image_manifest(Digest.of(SMALL), Digest.of(LARGE), annotations={"another": "one"})
 BY_TAG, BY_DIGEST = "/v2/a/b/manifests/v1", f"/v2/a/b/manifests/{Digest.of(MANIFEST)}"

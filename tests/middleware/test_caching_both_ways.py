@@ -36,7 +36,7 @@ SIGNER = LibtrustSigner()
 CONFIG = json.dumps(
     {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": [Digest.of(b"layer")]}}
 ).encode()
-LARGE = b"large" * 100_000
+LARGE = b"large" * 400_000
 BLOBS = (CONFIG, b"layer", b"", LARGE)
 """A config, a layer, nothing, and what is streamed."""
 
