@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-import signal
-import socket
 import subprocess
-import sys
-import time
-from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +14,7 @@ import yaml
 from registry_wsgi.selftest import Client as SelfTestClient
 from tests.certificates import authority as new_authority
 from tests.components import require
+from tests.examples.proxies import nginx, self_test, server_of
 from tests.images import KB, MB, Layout
 from tests.wire import digest_of
 
@@ -29,22 +25,6 @@ if TYPE_CHECKING:
     from tests.conftest import Serve
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "nginx"
-WRAPPER = """
-daemon off;
-{user}
-pid {work}/nginx.pid;
-error_log {work}/error.log;
-events {{ worker_connections 64; }}
-http {{
-    access_log {work}/access.log;
-    client_body_temp_path {work}/body;
-    proxy_temp_path {work}/proxy;
-    fastcgi_temp_path {work}/fastcgi;
-    uwsgi_temp_path {work}/uwsgi;
-    scgi_temp_path {work}/scgi;
-    {server}
-}}
-"""
 BARE = """
 server {{
     listen 127.0.0.1:{port}{tls};
@@ -56,34 +36,6 @@ UNLIMITED = "client_max_body_size 0;"
 STREAMED = "proxy_request_buffering off; proxy_http_version 1.1;"
 HOST = "proxy_set_header Host $http_host;"
 GOOD = UNLIMITED + STREAMED + HOST
-
-
-@contextmanager
-def nginx(work: Path, server: str, port: int) -> Iterator[None]:
-    """Run nginx with one server until the block ends."""
-    program = require("nginx")
-    user = "user root;" if os.geteuid() == 0 else ""
-    config = work / "nginx.conf"
-    config.write_text(WRAPPER.format(work=work, server=server, user=user))
-    process = subprocess.Popen([program, "-c", str(config), "-p", str(work)], start_new_session=True)
-    try:
-        wait_for(port, process, work)
-        yield
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(20)
-
-
-def wait_for(port: int, process: subprocess.Popen[bytes], work: Path) -> None:
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            with closing(socket.create_connection(("127.0.0.1", port), 1)):
-                return
-        except OSError:
-            assert process.poll() is None, (work / "error.log").read_text()
-            assert time.monotonic() < deadline, (work / "error.log").read_text()
-            time.sleep(0.03)
 
 
 @pytest.fixture
@@ -99,31 +51,9 @@ def example(serve: Serve, tmp_path: Path, free_port: int, authority: Authority) 
     del sections["http"]["addr"]
     registry = serve(data, sections=sections)
     pair = authority.issue("registry")
-    changes = {
-        "listen 443 ssl": f"listen 127.0.0.1:{free_port} ssl",
-        "http://127.0.0.1:5000": registry.url,
-        "/var/lib/registry/": f"{data}/",
-        "/etc/registry/tls/registry.pem": str(pair.certificate),
-        "/etc/registry/tls/registry.key": str(pair.key),
-    }
-    server = (EXAMPLE / "registry.conf").read_text()
-    for ours, theirs in changes.items():
-        assert ours in server
-        server = server.replace(ours, theirs)
-    with nginx(tmp_path, server, free_port):
+    changes = {"http://127.0.0.1:5000": registry.url, "/var/lib/registry/": f"{data}/"}
+    with nginx(tmp_path, server_of(EXAMPLE / "registry.conf", free_port, pair, changes), free_port):
         yield f"https://127.0.0.1:{free_port}"
-
-
-def self_test(*arguments: str) -> tuple[int, str]:
-    run = subprocess.run(
-        [sys.executable, "-m", "registry_wsgi", "self-test", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert run.stderr == ""
-    return run.returncode, run.stdout
 
 
 def test_nothing_is_wrong_with_the_example(example: str, authority: Authority) -> None:
