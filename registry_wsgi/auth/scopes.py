@@ -30,13 +30,13 @@ def asked(scopes: Iterable[str]) -> list[Access]:
 def granted(wanted: Iterable[Access], may: Callable[[Access], bool]) -> list[dict[str, object]]:
     """Return the claim `access` of those that `may` allows, an entry for each resource.
 
-    `*` asks for every action: whoever may not have that gets those that they may.
+    `*` on a repository asks for every action, and gets those that are allowed: nobody who decides is asked about `*`,
+    which a careless one might take for harmless.
     """
     actions: dict[tuple[str, str], dict[str, None]] = {}
     for access in wanted:
-        choices = [access]
-        if access.action == "*" and access.type == "repository" and not may(access):
-            choices = [Access(access.type, access.name, action) for action in _ACTIONS]
+        every = access.action == "*" and access.type == "repository"
+        choices = [access._replace(action=action) for action in _ACTIONS] if every else [access]
         allowed = {each.action: None for each in choices if may(each)}
         if allowed:
             actions.setdefault((access.type, access.name), {}).update(allowed)
