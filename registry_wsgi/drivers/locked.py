@@ -13,6 +13,7 @@ import os
 
 from registry_wsgi.drivers.checks import check_open
 from registry_wsgi.drivers.directories import ATTEMPTS, flush_directories, is_named
+from registry_wsgi.drivers.writeback import Writeback
 from registry_wsgi.errors import DriverError, PathNotFound
 
 
@@ -60,6 +61,7 @@ class LockedWriter:
         self._unflushed = unflushed
         self._ended = ""
         self.size = os.fstat(file.fileno()).st_size
+        self._writeback = Writeback(file.fileno(), self.size)
 
     def write(self, content: bytes | memoryview, /) -> int:
         check_open(self._ended)
@@ -69,6 +71,7 @@ class LockedWriter:
             self.size = os.fstat(self._file.fileno()).st_size
             raise self._failed(error) from error
         self.size += length
+        self._writeback.reached(self.size)
         return length
 
     def flush(self) -> None:

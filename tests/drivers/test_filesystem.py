@@ -15,12 +15,13 @@ from functools import partial
 import pytest
 
 from registry_wsgi.context import Context
-from registry_wsgi.drivers import directories
+from registry_wsgi.drivers import directories, writeback
 from registry_wsgi.drivers.filesystem import FilesystemDriver
 from registry_wsgi.errors import ConfigurationError, DriverError, InvalidPath, PathNotFound
 from registry_wsgi.testing.drivers import StorageDriverSuite
 
 CTX = Context()
+MIB = 1024 * 1024
 
 
 class TestFilesystemDriver(StorageDriverSuite):
@@ -526,3 +527,15 @@ def test_leftovers_of_a_crash_are_hidden_and_go_with_their_directory(driver, roo
         driver.get_content(CTX, f"/a/{name}")
     driver.delete(CTX, "/a")
     assert all_names(root) == set()
+
+
+def test_a_large_file_is_begun_to_be_written_to_the_disk_before_it_is_flushed(
+    driver: FilesystemDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = []
+    monkeypatch.setattr(writeback, "_sync_file_range", lambda: lambda *call: begun.append(call[1:3]))
+    writer = driver.writer(CTX, "/file")
+    for _ in range(20):
+        writer.write(b"\0" * MIB)
+    writer.close()
+    assert begun == [(0, 8 * MIB), (8 * MIB, 8 * MIB)]
