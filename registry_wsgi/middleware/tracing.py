@@ -7,12 +7,11 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.wsgi import ClosingIterator
-
 from registry_wsgi.api.respond import API_VERSION, envelope, status_line
 from registry_wsgi.context import ENVIRON_KEY, Context, logger
 from registry_wsgi.errors import RegistryError
 from registry_wsgi.logs import ACCESS_LOGGER
+from registry_wsgi.middleware.closing import after
 from registry_wsgi.middleware.compose import Stage
 from registry_wsgi.routes import parse_route
 
@@ -47,7 +46,7 @@ class TracingLayer:
             return self._answer(ctx, environ, start_response)
         started = _Started(start_response)
         body = self._answer(ctx, environ, started)
-        return _after(body, lambda: self._completed(ctx, environ, started))
+        return after(body, lambda: self._completed(ctx, environ, started))
 
     def _answer(self, ctx: Context, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         try:
@@ -122,31 +121,6 @@ def _internal_error(start_response: StartResponse) -> Iterable[bytes]:
     status, headers, body = envelope(RegistryError())
     start_response(status_line(status), [*headers.items(), API_VERSION], sys.exc_info())
     return [body]
-
-
-def _after(body: Iterable[bytes], callback: Callable[[], None]) -> Iterable[bytes]:
-    """Call `callback` once `body` has been sent, leaving it the very object that it is where that can be.
-
-    A list has been sent as soon as it is returned, as far as anybody here can know. A server knows its
-    own file wrapper, and sends the file by itself, only while nothing stands around it.
-    """
-    if isinstance(body, list):
-        callback()
-        return body
-    close = getattr(body, "close", None)
-
-    def closing() -> None:
-        try:
-            if close is not None:
-                close()
-        finally:
-            callback()
-
-    try:
-        body.close = closing  # type: ignore[attr-defined]
-    except AttributeError:
-        return ClosingIterator(body, callback)
-    return body
 
 
 def _uri(environ: Mapping[str, Any]) -> str:
