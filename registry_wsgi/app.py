@@ -19,6 +19,7 @@ from registry_wsgi.interfaces import TokenIssuer
 from registry_wsgi.mailing import BackgroundHandler, MailHandler
 from registry_wsgi.middleware.compose import compose
 from registry_wsgi.notifying import create_notifier
+from registry_wsgi.observing import Observation
 from registry_wsgi.wiring import added_headers, caching, create_controller, create_registry, layers
 
 if TYPE_CHECKING:
@@ -51,10 +52,12 @@ def create_app(source: Source = None, *, start: bool = False) -> WSGIApplication
     configure_logs(config.log, access_log=not config.log.accesslog_disabled)
     for warning in config.warnings:
         _logger.warning(warning)
-    notifier = create_notifier(config)
+    notifier, observation = create_notifier(config), Observation(config)
+    application = build(config, notifier=notifier, observation=observation)
     if start and notifier is not None:
         notifier.courier.start()
-    return build(config, notifier=notifier)
+    observation.start()
+    return application
 
 
 def configure_logs(log: Log, *, access_log: bool) -> None:
@@ -76,15 +79,16 @@ def mount(
     open_access: bool = False,
     input_terminated: bool = False,
     events: Listener | None = None,
+    health: bool = False,
 ) -> WSGIApplication:
     """Return an application that answers `/v2/` with the registry and everything else with `host`.
 
     `access` decides who may do what: a controller, or a function of the host's that is called with the environ and
     the access that a request needs, and returns a Grant. It takes the place of `auth` in `source`. Without any access
     control everyone can push, and `open_access=True` must say that this is meant. `input_terminated=True` says that
-    the server ends a body of unknown length, as docker sends layers, although it does not say so itself. Nothing of
-    the host's is touched, its logging neither. `events` is called with each event, in a thread.
-    Raises ConfigurationError.
+    the server ends a body of unknown length, as docker sends layers, although it does not say so itself. `events` is
+    called with each event, in a thread. With `health=True` the paths of the probes, `/healthz` and `/readyz`, are the
+    registry's too. Nothing of the host's is touched, its logging neither. Raises ConfigurationError.
     """
     config = _loaded(source)
     controller = CallableController(function=access) if callable(access) else access
@@ -100,11 +104,15 @@ def mount(
             f"a registry that is mounted answers below /v2/ only, and not at {controller.token_path}, where it issues "
             "tokens: give the issuer a path such as /v2/auth/token"
         )
-    registry = build(config, controller, create_notifier(config, events))
+    observation = Observation(config)
+    registry = build(config, controller, create_notifier(config, events), observation)
+    observation.start()
+    claimed = frozenset(filter(None, (config.health.live, config.health.ready) if health else ()))
 
     def mounted(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
-        if not (path.startswith("/v2/") or path == "/v2" or environ.get("SCRIPT_NAME", "").endswith("/v2")):
+        ours = path.startswith("/v2/") or path == "/v2" or path in claimed
+        if not (ours or environ.get("SCRIPT_NAME", "").endswith("/v2")):
             return host(environ, start_response)
         if input_terminated:
             environ["wsgi.input_terminated"] = True
@@ -114,14 +122,22 @@ def mount(
 
 
 def build(
-    config: Configuration, controller: AccessController | None = None, notifier: Notifier | None = None
+    config: Configuration,
+    controller: AccessController | None = None,
+    notifier: Notifier | None = None,
+    observation: Observation | None = None,
 ) -> WSGIApplication:
-    """Return the whole stack of layers around the core; `controller` takes the place of the configured one."""
-    registry = create_registry(config)
+    """Return the whole stack of layers around the core; `controller` takes the place of the configured one.
+
+    `notifier` and `observation` are for the caller to start.
+    """
+    observation = observation or Observation(config)
+    registry = create_registry(config, observation.measurements)
+    observation.look_at(registry, notifier.outbox if notifier else None)
     innermost, remark = caching(config, registry)
     if remark:
         _logger.info(remark)
-    return assemble(config, registry, [*layers(config, controller, notifier), *innermost])
+    return assemble(config, registry, [*layers(config, controller, notifier, observation), *innermost])
 
 
 def assemble(config: Configuration, registry: Registry, stack: Sequence[Layer]) -> WSGIApplication:

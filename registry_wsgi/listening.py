@@ -22,6 +22,7 @@ def check(http: HTTP) -> str:
     """
     if http.tls:
         check_tls(http.tls)
+    check_debug(http)
     return check_address(http)
 
 
@@ -31,6 +32,12 @@ def check_address(http: HTTP) -> str:
         _check_socket(Path(http.addr))
         return http.addr
     return _free_address(http.interface, http.port)
+
+
+def check_debug(http: HTTP) -> None:
+    """Raises ConfigurationError where the debug server cannot listen."""
+    if http.debug.addr:
+        _free_address(http.debug.interface, http.debug.port, key="http.debug.addr")
 
 
 def check_tls(tls: TLS) -> None:
@@ -74,7 +81,7 @@ def _has_certificates(path: str) -> bool:
     return bool(context.cert_store_stats()["x509"])
 
 
-def _free_address(host: str, port: int) -> str:
+def _free_address(host: str, port: int, *, key: str = "http.addr") -> str:
     """Return the first address of the host, of IPv4 if it has one, where nobody listens yet."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -84,7 +91,7 @@ def _free_address(host: str, port: int) -> str:
             probe.bind(address)
     except (OSError, UnicodeError) as error:  # the latter for a name that is too long for any host
         reason = error.strerror if isinstance(error, OSError) else error
-        raise ConfigurationError(f"http.addr: cannot listen on {host}:{port}: {reason}") from None
+        raise ConfigurationError(f"{key}: cannot listen on {host}:{port}: {reason}") from None
     return str(address[0])
 
 

@@ -14,6 +14,7 @@ from registry_wsgi.notifications.intake import Intake, Interest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from registry_wsgi import interfaces
     from registry_wsgi.config import HTTP, Configuration, Notifications
     from registry_wsgi.interfaces import Notification
 
@@ -25,10 +26,11 @@ _LISTENER = "application"
 
 @dataclass(frozen=True, slots=True)
 class Notifier:
-    """`intake` takes events, and `courier`, once it is started, has them delivered."""
+    """`intake` takes events into `outbox`, and `courier`, once it is started, has them delivered from there."""
 
     intake: Intake
     courier: Courier
+    outbox: interfaces.Outbox
 
 
 def create_notifier(config: Configuration, listener: Listener | None = None) -> Notifier | None:
@@ -52,7 +54,7 @@ def create_notifier(config: Configuration, listener: Listener | None = None) -> 
         root=config.http.host,
         references=notifications.include_references,
     )
-    return Notifier(intake, Courier(outbox, notifications, config.log))
+    return Notifier(intake, Courier(outbox, notifications, config.log), outbox)
 
 
 def _with(config: Configuration, listener: Listener) -> Notifications:

@@ -33,6 +33,12 @@ def lines(config: Configuration) -> Iterator[str]:
     for title, rows in parts.items():
         for number, (text, origin) in enumerate(rows):
             yield f"  {'' if number else title:9} {text:{width}}  {origin}".rstrip()
+    if config.http.debug.addr:
+        debug = config.http.debug
+        what = f"{debug.metrics} and /debug/health" if debug.metrics else "/debug/health"
+        yield f"  debug     {what} on {_host(debug.interface)}:{debug.port}"
+        if not _loopback(debug.interface):
+            yield "  warning   the debug server is not on loopback: whoever reaches it can read there"
     if config.auth is None and config.http.net == "tcp" and not _loopback(config.http.interface):
         yield "  warning   no access control, and not on loopback: whoever reaches it can push"
 
@@ -41,8 +47,11 @@ def address(http: HTTP) -> str:
     """Return the URL of the API, or the path of the socket."""
     if http.net == "unix":
         return http.addr
-    host = f"[{http.interface}]" if ":" in http.interface else http.interface
-    return f"{'https' if http.tls else 'http'}://{host}:{http.port}{http.prefix or '/'}v2/"
+    return f"{'https' if http.tls else 'http'}://{_host(http.interface)}:{http.port}{http.prefix or '/'}v2/"
+
+
+def _host(interface: str) -> str:
+    return f"[{interface}]" if ":" in interface else interface
 
 
 def _storage(storage: Storage) -> Iterator[Row]:

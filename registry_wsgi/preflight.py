@@ -32,4 +32,5 @@ def _parts(config: Configuration, *, running: bool) -> Iterator[Callable[[], obj
         yield lambda: listening.check_tls(tls)
     if not running:
         yield lambda: listening.check_address(config.http)
+        yield lambda: listening.check_debug(config.http)
     yield lambda: app.build(config)

@@ -6,7 +6,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from registry_wsgi import endpoints, plugins
+from registry_wsgi.cache.measured import MeasuredCacheProvider
 from registry_wsgi.drivers import abilities
+from registry_wsgi.drivers.measured import MeasuredDriver
 from registry_wsgi.drivers.traced import TracedDriver
 from registry_wsgi.errors import ConfigurationError
 from registry_wsgi.interfaces import Redirecting, TokenIssuer
@@ -18,6 +20,7 @@ from registry_wsgi.middleware.logins import LoginLimit
 from registry_wsgi.middleware.notifications import NotificationsLayer
 from registry_wsgi.middleware.tokens import TokenLayer
 from registry_wsgi.middleware.tracing import TracingLayer
+from registry_wsgi.observing import Observation
 from registry_wsgi.storage import paths
 from registry_wsgi.storage.registry import Registry
 from registry_wsgi.storage.validation import ManifestValidation, Platform, URLRules
@@ -34,14 +37,19 @@ if TYPE_CHECKING:
         StorageDriver,
         WSGIApplication,
     )
+    from registry_wsgi.metrics.measurements import Measurements
     from registry_wsgi.notifying import Notifier
 
 
-def create_registry(config: Configuration) -> Registry:
-    """Return the Namespace over the configured driver and cache."""
+def create_registry(config: Configuration, measurements: Measurements | None = None) -> Registry:
+    """Return the Namespace over the configured driver and cache, which are measured if there is where to put it."""
+    driver, cache = _driver(config), _cache(config)
+    if measurements is not None:
+        driver = MeasuredDriver(driver, measurements)
+        cache = cache and MeasuredCacheProvider(cache, measurements)
     return Registry(
-        _driver(config),
-        cache=_cache(config),
+        driver,
+        cache=cache,
         validation=_validation(config.validation),
         delete_enabled=config.storage.delete_enabled,
         signer=_signer(config.schema1),
@@ -49,10 +57,14 @@ def create_registry(config: Configuration) -> Registry:
 
 
 def layers(
-    config: Configuration, controller: AccessController | None = None, notifier: Notifier | None = None
+    config: Configuration,
+    controller: AccessController | None = None,
+    notifier: Notifier | None = None,
+    observation: Observation | None = None,
 ) -> list[Layer]:
     """Return the layers from the outside in: ours, and after those of the same stage the configured ones."""
     stack = [Layer("tracing", TracingLayer, {"fields": config.log.fields})]
+    stack += (observation or Observation(config)).layers()
     if controller is None and config.auth is not None:
         controller = create_controller(config.auth)
     if config.log.audit:
@@ -77,6 +89,7 @@ def caching(config: Configuration, registry: Registry) -> tuple[list[Layer], str
     It stands inside all others of its stage, which may have something to say to every request.
     """
     chosen, driver = config.responses, registry.driver
+    driver = driver.measured if isinstance(driver, MeasuredDriver) else driver
     if not chosen.enabled:
         return [], ""
     remark = ""

@@ -12,6 +12,7 @@ from typing import Any, Final
 from registry_wsgi.config import document, environment
 from registry_wsgi.config.checks import check
 from registry_wsgi.config.findings import Findings
+from registry_wsgi.config.health import read_health
 from registry_wsgi.config.http import ADDRESS, read_http
 from registry_wsgi.config.log import read_log
 from registry_wsgi.config.model import (
@@ -20,7 +21,10 @@ from registry_wsgi.config.model import (
     Auth,
     Cache,
     Configuration,
+    Debug,
     Endpoint,
+    Health,
+    HealthCheck,
     Layer,
     Log,
     MailHook,
@@ -43,7 +47,10 @@ __all__ = [
     "Auth",
     "Cache",
     "Configuration",
+    "Debug",
     "Endpoint",
+    "Health",
+    "HealthCheck",
     "Layer",
     "Log",
     "MailHook",
@@ -129,6 +136,7 @@ def _configuration(checked: dict[str, Any], findings: Findings) -> Configuration
         notifications=read_notifications(checked["notifications"], findings),
         responses=read_responses(checked["cache"]["responses"]),
         schema1=_schema1(checked["compatibility"]["schema1"], findings),
+        health=read_health(checked["health"]),
         warnings=tuple(findings.warnings),
     )
 

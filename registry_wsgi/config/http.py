@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from registry_wsgi.config.model import HTTP, TLS, LoginLimit
+from registry_wsgi.config.model import HTTP, TLS, Debug, LoginLimit
 from registry_wsgi.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def read_http(section: dict[str, Any], findings: Findings) -> HTTP:
         tls=_tls(section["tls"], findings),
         trust_proxy_headers=section["trustproxyheaders"],
         loginlimit=_loginlimit(section["loginlimit"], findings),
+        debug=_debug(section["debug"], findings),
     )
 
 
@@ -37,6 +38,18 @@ def _loginlimit(section: dict[str, Any], findings: Findings) -> LoginLimit:
     if not section["window"]:
         findings.add(ConfigurationError("http.loginlimit.window: must be more than 0; for no limit let attempts be 0"))
     return LoginLimit(section["attempts"], section["window"])
+
+
+def _debug(section: dict[str, Any], findings: Findings) -> Debug:
+    addr, prometheus = section["addr"], section["prometheus"]
+    mainport = prometheus["enabled"] and prometheus["mainport"]
+    if prometheus["mainport"] and not prometheus["enabled"]:
+        findings.warnings.append("http.debug.prometheus.mainport has an effect only with http.debug.prometheus.enabled")
+    elif prometheus["enabled"] and not (addr or mainport):
+        findings.warnings.append(
+            "http.debug.prometheus has an effect only with http.debug.addr or http.debug.prometheus.mainport"
+        )
+    return Debug(addr, prometheus["path"] if prometheus["enabled"] else "", mainport)
 
 
 def _tls(section: dict[str, Any], findings: Findings) -> TLS | None:

@@ -16,6 +16,7 @@ _SOCKET = re.compile(r"/[^\x00\r\n]+")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2, token
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 §5.5; no line break can get into a response
 _MAILBOX = re.compile(r"[^\s<>()\[\]\\,:;@\"\x00-\x20\x7f-\U0010ffff]+@[\w.-]+", re.ASCII)
+_PATH = re.compile(r"(?:/[\w.~-]+)+", re.ASCII)
 _PREFIX = re.compile(r"/(?:[\w.~-]+/)*", re.ASCII)
 _URL = re.compile(r"https?://[^\s?#]+", re.IGNORECASE)
 
@@ -112,6 +113,24 @@ def _server(value: object) -> str:
     return text
 
 
+def _port(value: object) -> str:
+    text = _address(value)
+    if text.startswith("/") or text.endswith(":0"):
+        raise ValueError("no port")
+    return text
+
+
+def _path(value: object) -> str:
+    text = _text(value)
+    if not _PATH.fullmatch(text) or text == "/v2" or text.startswith("/v2/"):
+        raise ValueError("not a path, or one of the API's")
+    return text
+
+
+def _off_or_path(value: object) -> str:
+    return "" if value == "" else _path(value)
+
+
 def _mailbox(value: object) -> str:
     text = _text(value)
     if not _MAILBOX.fullmatch(text):
@@ -198,6 +217,9 @@ ADDRESS = Kind(
     unset=(None, ""),
 )
 SERVER = Kind("a host and port such as mail.example.com:25", _server, unset=(None, ""))
+PORT = Kind("a host and port such as 127.0.0.1:5001, or :5001 for loopback", _port, unset=(None, ""))
+PATH = Kind("a path such as /metrics, outside /v2/", _path, unset=(None, ""))
+OFF_OR_PATH = Kind("a path such as /healthz, outside /v2/, or empty for none", _off_or_path)
 MAILBOX = Kind("an e-mail address such as registry@example.com", _mailbox, unset=(None, ""))
 PREFIX = Kind("a path that begins and ends with a slash, such as /registry/", _prefix, unset=(None, ""))
 URL = Kind("an absolute URL such as https://registry.example.com", _url, unset=(None, ""))

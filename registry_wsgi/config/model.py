@@ -96,6 +96,27 @@ class LoginLimit:
 
 
 @dataclass(frozen=True, slots=True)
+class Debug:
+    """The address of the debug server, empty for none, and the path of metrics, empty for none.
+
+    With `mainport` metrics are at that path of the registry's own address too.
+    """
+
+    addr: str
+    metrics: str
+    mainport: bool
+
+    @property
+    def interface(self) -> str:
+        """The address to listen on; `:5001` is no other than loopback."""
+        return self.addr.rpartition(":")[0].strip("[]") or "127.0.0.1"
+
+    @property
+    def port(self) -> int:
+        return int(self.addr.rpartition(":")[2])
+
+
+@dataclass(frozen=True, slots=True)
 class HTTP:
     """`addr` is a host and port or, if `net` is unix, the path of a socket. Times are seconds.
 
@@ -112,6 +133,7 @@ class HTTP:
     tls: TLS | None
     trust_proxy_headers: bool
     loginlimit: LoginLimit
+    debug: Debug
 
     @property
     def interface(self) -> str:
@@ -201,6 +223,31 @@ class Responses:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """What is looked at every `interval` seconds, and has failed when it did so `threshold` times in a row.
+
+    `kind` is storagedriver, file, http or tcp; `target` what it is done to. `timeout` is seconds, 0 for none.
+    """
+
+    kind: str
+    target: str
+    interval: float
+    threshold: int
+    timeout: float = 0.0
+    headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """`live` and `ready` are paths, empty for none."""
+
+    live: str
+    ready: str
+    checks: tuple[HealthCheck, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """`auth` is None where everyone may do everything. `middleware` stands in the order of the file.
 
@@ -219,4 +266,5 @@ class Configuration:
     validation: Validation
     notifications: Notifications
     responses: Responses
+    health: Health
     warnings: tuple[str, ...]

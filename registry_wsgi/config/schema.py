@@ -23,6 +23,9 @@ from registry_wsgi.config.kinds import (
     MAILBOX,
     MAPPING,
     NAME,
+    OFF_OR_PATH,
+    PATH,
+    PORT,
     POSITIVE,
     PREFIX,
     SECRET,
@@ -83,6 +86,11 @@ def _refused(path: str, lacks: str, keys: str = "", idle: Callable[[Any], bool] 
 
 def _parts(path: str, keys: str) -> tuple[Key, ...]:
     return tuple(Key(f"{path}.{key}", state=State.PART) for key in keys.split())
+
+
+def _repeated(path: str) -> tuple[Key, ...]:
+    """Return what every check of the health takes."""
+    return Key(f"{path}.interval", DURATION, 10.0), Key(f"{path}.threshold", POSITIVE, 1)
 
 
 _LEVEL = one_of("error", "warn", "info", "debug")
@@ -146,7 +154,10 @@ KEYS: Final[tuple[Key, ...]] = (
     Key("http.tls.minimumtls", one_of("tls1.2", "tls1.3"), "tls1.2"),
     *_refused("http.tls.ciphersuites", "a choice of cipher suites"),
     *_refused("http.tls.letsencrypt", "fetching certificates from Let's Encrypt", "cachefile email hosts directoryurl"),
-    *_unsupported("http.debug", "addr prometheus.enabled prometheus.path"),
+    Key("http.debug.addr", PORT, ""),
+    Key("http.debug.prometheus.enabled", BOOLEAN, False),
+    Key("http.debug.prometheus.path", PATH, "/metrics"),
+    Key("http.debug.prometheus.mainport", BOOLEAN, False),
     *_unsupported("http.http2", "disabled"),
     *_unsupported("http.h2c", "enabled"),
     Key("notifications.events.includereferences", BOOLEAN, False),
@@ -192,10 +203,20 @@ KEYS: Final[tuple[Key, ...]] = (
         " connmaxlifetime poolfifo maxretries minretrybackoff maxretrybackoff contexttimeoutenabled protocol"
         " unstableresp3 disableidentity identitysuffix maxredirects readonly routebylatency routerandomly",
     ),
-    *_unsupported("health.storagedriver", "enabled interval threshold", settled("enabled", False)),
-    *_unsupported("health.file[]", "file interval threshold"),
-    *_unsupported("health.http[]", "uri headers statuscode timeout interval threshold"),
-    *_unsupported("health.tcp[]", "addr timeout interval threshold"),
+    Key("health.live", OFF_OR_PATH, "/healthz"),
+    Key("health.ready", OFF_OR_PATH, "/readyz"),
+    Key("health.storagedriver.enabled", BOOLEAN, False),
+    *_repeated("health.storagedriver"),
+    Key("health.file[].file", TEXT, required=True),
+    *_repeated("health.file[]"),
+    Key("health.http[].uri", URL, required=True),
+    Key("health.http[].headers", HEADERS, {}),
+    Key("health.http[].statuscode", POSITIVE, 200),
+    Key("health.http[].timeout", DURATION, 0.0),
+    *_repeated("health.http[]"),
+    Key("health.tcp[].addr", SERVER, required=True),
+    Key("health.tcp[].timeout", DURATION, 0.0),
+    *_repeated("health.tcp[]"),
     *_refused("proxy.remoteurl", "serving another registry's content"),
     *_unsupported("proxy.username"),
     *_unsupported("proxy.password"),

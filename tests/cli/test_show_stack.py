@@ -37,6 +37,7 @@ def test_address_storage_layers_and_the_origin_of_plugins_are_shown() -> None:
         f"            in redirect        {OURS}",
         f"  access    silly              {OURS}",
         "  layers    tracing (CONTEXT)",
+        "            probes (OBSERVE)",
         "            access (PROTECT)",
         "            caching (ANSWER)",
         "            core",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from registry_wsgi.config import Cache, Configuration, load
+from registry_wsgi.config import Cache, Configuration, HealthCheck, load
 from registry_wsgi.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -251,7 +251,8 @@ def test_the_file_of_the_image(file: Path) -> None:
     assert (config.http.interface, config.http.port) == ("0.0.0.0", 5000)
     assert config.log.fields == {"service": "registry"}
     assert not config.storage.delete_enabled
-    assert config.warnings == unsupported("health.storagedriver")
+    assert config.health.checks == (HealthCheck("storagedriver", "", 10.0, 3),)
+    assert config.warnings == ()
 
 
 def test_the_file_for_development(file: Path) -> None:
@@ -267,10 +268,8 @@ def test_the_file_for_development(file: Path) -> None:
     }
     assert config.storage.cache == Cache("redis", redis, section="redis")
     assert config.warnings == unsupported(
-        "http.debug",
         "redis.pool.maxidle",
         "redis.pool.idletimeout",
-        "health.storagedriver",
     )
     assert config.notifications.include_references
     assert [endpoint.name for endpoint in config.notifications.endpoints] == ["local-8083"]
@@ -298,12 +297,14 @@ def test_a_file_with_nearly_every_key(file: Path) -> None:
     assert config.http.draintimeout == 60.0
     assert config.http.tls
     assert (config.catalog_maxentries, config.tags_maxtags) == (50, 60)
+    assert [(each.kind, each.threshold, each.timeout) for each in config.health.checks] == [
+        ("file", 1, 0.0),
+        ("http", 3, 3.0),
+        ("tcp", 3, 3.0),
+    ]
     assert sorted(config.warnings) == sorted(
         unsupported(
             "storage.tag",
             "middleware.registry[0]",
-            "health.file[0]",
-            "health.http[0]",
-            "health.tcp[0]",
         )
     )

@@ -45,7 +45,7 @@ def test_an_empty_section_asks_for_nothing(path: str, value: object) -> None:
         ("storage.redirect", {"disable": True}),
         ("storage.tag", {"concurrencylimit": 0}),
         ("middleware.storage[]", {"name": "cloudfront", "disabled": True, "options": {"baseurl": "x"}}),
-        ("http.debug", {"addr": "", "prometheus": {"enabled": False}}),
+        ("http.debug", {"addr": "", "prometheus": {"enabled": False, "path": ""}}),
         ("http.http2", {"disabled": False}),
         ("http.h2c", {"enabled": False}),
         ("health.storagedriver", {"enabled": False, "interval": "10s", "threshold": 3}),
@@ -68,10 +68,9 @@ def test_what_asks_for_what_is_done_anyway_is_no_warning(path: str, value: objec
     ("path", "value", "warned"),
     [
         ("http.http2", {"disabled": True}, "http.http2"),
-        ("http.debug.addr", ":5001", "http.debug"),
         ("redis.pool.maxidle", 16, "redis.pool.maxidle"),
-        ("health.storagedriver", {"interval": "10s"}, "health.storagedriver"),
-        ("health.file[]", {"file": "/down"}, "health.file[0]"),
+        ("storage.tag.concurrencylimit", 8, "storage.tag"),
+        ("middleware.registry[]", {"name": "a"}, "middleware.registry[0]"),
         ("proxy.exec.command", "helper", "proxy.exec"),
     ],
 )
