@@ -1,0 +1,30 @@
+"""An Azurite that the tests share; each test has a root of its own in it."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests import azurite
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.azurite import Azurite
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    running = azurite.start(tmp_path_factory.mktemp("azurite"))
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def section(emulator: Azurite) -> dict[str, str]:
+    """The section `storage.azure` of an empty store."""
+    return {**emulator.section, "rootdirectory": f"/{uuid.uuid4()}"}
