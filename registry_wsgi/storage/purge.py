@@ -107,7 +107,8 @@ def _delete(ctx: Context, driver: StorageDriver, directory: str) -> bool:
         return True
     try:
         writer.cancel()
-        driver.delete(ctx, directory)
+        with suppress(PathNotFound):  # where directories are only what paths have in common
+            driver.delete(ctx, directory)
     finally:
         writer.close()
     return True
