@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import bcrypt
 
 from registry_wsgi.auth.challenge import basic_challenge, basic_credentials
+from registry_wsgi.auth.needed import anything
 from registry_wsgi.auth.remembering import Remembered
 from registry_wsgi.auth.watched import Watched
 from registry_wsgi.errors import ConfigurationError
@@ -81,11 +82,7 @@ def _verified(users: _Users, user: str, password: bytes) -> bool:
 
 
 def _granted(user: str) -> Grant:
-    return Grant(user, _anything, rule="htpasswd: any user of the file")
-
-
-def _anything(_: Access) -> bool:
-    return True
+    return Grant(user, anything, rule="htpasswd: any user of the file")
 
 
 def _read(path: str) -> _Users:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from registry_wsgi.interfaces import Access
+from registry_wsgi.reference import NAME_LENGTH
 from registry_wsgi.routes import Resource
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ _ACTIONS = {
 }
 CATALOG = Access("registry", "catalog", "*")
 _CATALOG = (CATALOG,)
+_MOST_USUAL = 3  # a push of a blob that is mounted from another repository
 
 
 def needed(route: Route, method: str, query: str) -> tuple[Access, ...]:
@@ -35,13 +37,25 @@ def needed(route: Route, method: str, query: str) -> tuple[Access, ...]:
     actions = _ACTIONS.get(method, ())
     if route.resource is Resource.UPLOAD and method == "DELETE":
         actions = ("pull", "push")
-    access = _of(route.name, actions)
+    access = (_remembered if len(route.name) <= NAME_LENGTH else _of)(route.name, actions)
     return (*access, *(Access("repository", name, "pull") for name in _sources(query))) if "from" in query else access
 
 
-@lru_cache(4096)
+def anything(_: Access) -> bool:
+    """Allow it, as `may` of a Grant."""
+    return True
+
+
+def is_usual(access: tuple[Access, ...]) -> bool:
+    """Tell whether a client as it should be could need this: what else one makes up is not worth being remembered."""
+    return len(access) <= _MOST_USUAL and all(len(each.name) <= NAME_LENGTH for each in access)
+
+
 def _of(name: str, actions: tuple[str, ...]) -> tuple[Access, ...]:
     return tuple(Access("repository", name, action) for action in actions)
+
+
+_remembered = lru_cache(4096)(_of)
 
 
 def _sources(query: str) -> list[str]:

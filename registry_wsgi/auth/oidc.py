@@ -15,6 +15,7 @@ from registry_wsgi.auth.challenge import basic_challenge, basic_credentials, bea
 from registry_wsgi.auth.fetching import decoded, fetch
 from registry_wsgi.auth.identity import Required, Template, templates
 from registry_wsgi.auth.jwks import JWKS, is_url
+from registry_wsgi.auth.needed import anything
 from registry_wsgi.auth.tokens import Claims, TokenVerifier, allowed_algorithms
 from registry_wsgi.errors import ConfigurationError
 from registry_wsgi.interfaces import Grant
@@ -97,7 +98,7 @@ class OIDCController:
         if len(user) != 1:
             raise ValueError("the claims do not say who it is")
         groups = dict.fromkeys(group for template in self._groups for group in template.values(said))
-        return Claims(Grant(user[0], _anything, tuple(groups), _EVERYTHING), float(said["exp"]), said)
+        return Claims(Grant(user[0], anything, tuple(groups), _EVERYTHING), float(said["exp"]), said)
 
 
 class ProviderKeys:
@@ -130,7 +131,3 @@ def discovered(issuer: str) -> bytes:
     if issuer.startswith("https://") and not place.startswith("https://"):
         raise ValueError("the provider's keys are not at an https URL, as it is itself")
     return fetch(place)
-
-
-def _anything(_: Access) -> bool:
-    return True

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from registry_wsgi.auth.challenge import basic_credentials
+from registry_wsgi.auth.needed import anything, is_usual
 from registry_wsgi.auth.rules import Rules
 from registry_wsgi.auth.watched import Watched
 from registry_wsgi.errors import ConfigurationError, Denied, Unauthorized
@@ -46,22 +47,23 @@ class PolicyController:
         self._users = users
         self._rules = PolicyRules(rules=rules, groups=groups, file=file)
         # Clients ask the same again and again, and what a set of rules says of a caller it says always.
-        self._judged = lru_cache(_REMEMBERED)(_judge)
+        self._remembered = lru_cache(_REMEMBERED)(_judge)
 
     def authorize(self, ctx: Context, environ: WSGIEnvironment, access: tuple[Access, ...]) -> Grant:
         rules = self._rules.current(ctx)
+        judge = self._remembered if is_usual(access) else _judge
         try:
             known = self._users.authorize(ctx, environ, access)
         except Unauthorized:
             # `/v2/` needs no access, and is where clients learn that they can log in.
             if not access or not _without_credentials(environ):
                 raise
-            judged = self._judged(rules, _ANYBODY, access)
+            judged = judge(rules, _ANYBODY, access)
             if judged.refused is None:
                 return judged.grant
             ctx.rule = judged.grant.rule
             raise
-        judged = self._judged(rules, known, access)
+        judged = judge(rules, known, access)
         if judged.refused is not None:
             ctx.user, ctx.rule = known.user, judged.grant.rule
             raise Denied(judged.refused)
@@ -130,9 +132,8 @@ def _judge(rules: Rules, known: Grant, access: tuple[Access, ...]) -> _Judgement
     for each in access:
         decision = _decision(rules, caller, each)
         if not decision.allowed:
-            reason = (
-                decision.reason or f"{caller.user or 'anonymous'} may not {each.action} {each.name}: {decision.text}"
-            )
+            who = caller.user or "anonymous"
+            reason = decision.reason or f"{who} may not {each.action} {each.name}: {decision.text}"
             return _Judgement(Grant(known.user, may, caller.names, decision.told), reason)
         told[decision.told] = None
     return _Judgement(Grant(known.user, may, caller.names, "; ".join(told) or known.rule))
@@ -142,8 +143,4 @@ def _decision(rules: Rules, caller: Caller, access: Access) -> Decision:
     return rules.decide(caller, "catalog" if access.type == "registry" else access.action, access.name)
 
 
-def _anything(_: Access) -> bool:
-    return True
-
-
-_ANYBODY = Grant("", _anything)
+_ANYBODY = Grant("", anything)

@@ -121,6 +121,15 @@ def test_the_base_of_the_api_is_where_clients_learn_to_log_in(app: TestApp) -> N
     as_user(app, "alice").get("/v2/", status=200)
 
 
+def test_what_no_client_would_ask_for_is_not_remembered(passwords: Path) -> None:
+    rules: list[object] = [{"allow": "pull", "who": "*"}]
+    controller = PolicyController(users=HtpasswdController(realm="R", path=str(passwords)), rules=rules)
+    usual = (Access("repository", "a", "pull"),)
+    for access in (usual, usual, (Access("repository", "a" * 300, "pull"),), usual * 10):
+        controller.authorize(Context(), basic("alice"), access)  # type: ignore[arg-type]
+    assert controller._remembered.cache_info()[:2] == (1, 1)
+
+
 def test_wrong_credentials_are_not_taken_for_none(app: TestApp) -> None:
     app.extra_environ = {"HTTP_AUTHORIZATION": "Basic " + base64.b64encode(b"alice:wrong").decode()}
     app.get("/v2/public/app/tags/list", status=401)
