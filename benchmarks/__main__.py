@@ -116,7 +116,7 @@ def measure(row: Row, servers: Servers, image: Image, options: argparse.Namespac
     for each in options.peer if row.peers else ():
         turns.append((each, row.measure, result.peers.setdefault(each.name, [])))
     print(f"\n{row.title}, {row.unit}", end=":", flush=True)
-    for target, take, _ in turns:
+    for target, take, _ in () if row.cold else turns:
         take(Run(target, image, WARM_UP_SECONDS))
     for _ in range(min(options.rounds, row.most_rounds)):
         for target, take, samples in turns:

@@ -15,7 +15,7 @@ import bcrypt
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 
-from . import tools
+from . import sink, tools
 from .content import REPOSITORY
 from .pages import make_trees
 
@@ -130,6 +130,13 @@ def logging(place: Place) -> Launch:
     return ours(place, log={"level": "info", "accesslog": {"disabled": False}})
 
 
+def notifying(place: Place) -> Launch:
+    """Return ours with an endpoint that gets an event of each pull."""
+    endpoints = [{"name": "bench", "url": sink.start()}]
+    outbox = {"path": str(place.directory / "outbox")}
+    return ours(place, notifications={"endpoints": endpoints, "outbox": outbox})
+
+
 def in_memory(launcher: Callable[[Place], Launch]) -> Callable[[Place], Launch]:
     """Return a launcher over a storage of its own, on a file system in memory."""
 
@@ -160,6 +167,7 @@ KINDS: dict[str, Callable[[Place], Launch]] = {
     "token": token,
     "policy": policy,
     "logs": logging,
+    "notifications": notifying,
     "registry-wsgi on tmpfs": in_memory(ours),
     "docker-registry on tmpfs": in_memory(docker_registry),
     "1,000 names": large(1_000),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +15,7 @@ from registry_wsgi.drivers.filesystem import FilesystemDriver
 from tests.stack import CountingDriver, image_manifest, push_blob, push_image, stack_over
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from webtest import TestApp
@@ -160,3 +163,42 @@ def test_a_page_of_the_catalog_goes_straight_to_where_the_last_one_ended(
     assert cached.get("/v2/_catalog?n=1&last=a/b").json["repositories"] == ["a/b/c"]
     # One more is looked for, to tell whether there is a next page.
     assert driver.taken() == ["list_after b", "list_after c", "list_after a", "list_after c"]
+
+
+def test_an_upload_flushes_what_its_201_promises(driver: CountingDriver, cached: TestApp, tmp_path: Path) -> None:
+    """Data before its rename, a link before its own, and each directory that got an entry; nothing else.
+
+    PATCH flushes too: the record of the digest so far must never be on the disk before the data that it speaks of.
+    """
+    content = b"flushed"
+    hexadecimal = Digest.of(content).partition(":")[2]
+    with flushes(tmp_path) as flushed:
+        location = cached.post("/v2/a/b/blobs/uploads/").headers["Location"]
+        assert flushed == []
+        cached.patch(location, content)
+        upload = f"repositories/a/b/_uploads/{location.rpartition('/')[2]}"
+        assert flushed == [f"{upload}/data", upload]
+        flushed.clear()
+        cached.put(f"{location}?digest={Digest.of(content)}", b"", status=201)
+        assert flushed[:2] == [f"{upload}/data", upload]
+        made = {f"blobs/sha256{part}" for part in ("", f"/{hexadecimal[:2]}", f"/{hexadecimal[:2]}/{hexadecimal}")}
+        assert set(flushed[2:5]) == made
+        assert flushed[5] == "the link, still hidden"
+        assert flushed[6:] == [f"repositories/a/b/_layers/sha256/{hexadecimal}", "repositories/a/b/_layers/sha256"]
+
+
+@contextmanager
+def flushes(root: Path) -> Iterator[list[str]]:
+    """Give the list of what is flushed meanwhile, by its path in the tree."""
+    flushed: list[str] = []
+    real = os.fsync
+
+    def fsync(file: int) -> None:
+        path = os.readlink(f"/proc/self/fd/{file}")
+        hidden = "~" in path
+        flushed.append("the link, still hidden" if hidden else os.path.relpath(path, f"{root}/docker/registry/v2"))
+        real(file)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", fsync)
+        yield flushed
