@@ -17,12 +17,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
+from registry_wsgi import traceparent
 from registry_wsgi.routes import Resource, Route
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from registry_wsgi.descriptor import Descriptor
+    from registry_wsgi.traceparent import TraceParent
 
     Environ = Mapping[str, object]
     Describe = Callable[["Context", Environ], dict[str, object]]
@@ -105,6 +107,11 @@ class Context:
         if not self._id:
             self._id = _ids.take()
         return self._id
+
+    @property
+    def traceparent(self) -> TraceParent | None:
+        """The trace that the request says it is a part of, to be passed on; it is parsed when it is asked for."""
+        return traceparent.parse(str(self._environ.get("HTTP_TRACEPARENT", "")))
 
     def log(self, level: int, message: str, **fields: object) -> None:
         """Log one line with the context's fields and `fields`, which win."""

@@ -19,7 +19,7 @@ PACKAGE = Path(registry_wsgi.__file__).parent
 
 FLOORS = [
     {"_version", "errors"},
-    {"descriptor", "reference", "routes", "mediatypes", "keys", "logs", "mailing", "places"},
+    {"descriptor", "reference", "routes", "mediatypes", "keys", "logs", "mailing", "places", "traceparent"},
     {"context"},
     {"interfaces"},
     {"metrics"},

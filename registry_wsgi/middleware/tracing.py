@@ -81,7 +81,10 @@ class TracingLayer:
             "http.request.remoteaddr": environ.get("REMOTE_ADDR", ""),
             "http.request.useragent": environ.get("HTTP_USER_AGENT", ""),
         }
+        trace = ctx.traceparent
         optional = {
+            "trace_id": trace and trace.trace_id,
+            "span_id": trace and trace.span_id,
             "http.request.referer": environ.get("HTTP_REFERER"),
             "http.request.contenttype": environ.get("CONTENT_TYPE"),
             "vars.name": ctx.route.name,
