@@ -55,8 +55,8 @@ class Interest:
         if event.action in self.ignored_actions:
             return False
         # Of what is deleted only the digest is told, and no media type that could be ignored.
-        told = event.descriptor is not None and event.action != "delete"
-        return not (told and event.descriptor.media_type in self.ignored_media_types)  # type: ignore[union-attr]
+        described = None if event.action == "delete" else event.descriptor
+        return described is None or described.media_type not in self.ignored_media_types
 
 
 class Intake:
@@ -115,7 +115,8 @@ class Intake:
         with self._noting:
             batch = self._pulls[-1]
             if len(batch) >= MOST_TOGETHER:
-                self._many.set()
+                if len(self._pulls) >= MOST_BATCHES // 2:
+                    self._many.set()
                 if len(self._pulls) == MOST_BATCHES:
                     self._dropped += len(noted[-1])
                     return
@@ -145,9 +146,9 @@ class Intake:
         self.flush()
 
     def flush(self) -> None:
-        """Put all that waits into the outbox."""
+        """Put all that waits into the outbox, and not what comes meanwhile: under load that would never end."""
         with self._committing:
-            while self._writes or len(self._pulls[-1]):
+            if self._writes or len(self._pulls[-1]):
                 self._commit()
 
     def _start_flusher(self) -> None:
