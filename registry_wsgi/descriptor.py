@@ -21,7 +21,7 @@ CANONICAL_ALGORITHM = "sha256"
 
 _HEX_LENGTHS = {"sha256": 64, "sha384": 96, "sha512": 128}
 ALGORITHMS = tuple(_HEX_LENGTHS)
-_DIGEST = re.compile(r"(sha256|sha384|sha512):([0-9a-f]+)")
+_DIGEST = re.compile("|".join(f"{name}:[0-9a-f]{{{length}}}" for name, length in _HEX_LENGTHS.items()))
 
 
 class Digest(str):
@@ -32,8 +32,7 @@ class Digest(str):
     @classmethod
     def parse(cls, text: str) -> Digest:
         """Return `text` as a digest; raise DigestInvalid where it is outside the grammar."""
-        match = _DIGEST.fullmatch(text)
-        if match is None or len(match[2]) != _HEX_LENGTHS[match[1]]:
+        if _DIGEST.fullmatch(text) is None:
             known = ", ".join(f"{name} with {n} hex digits" for name, n in _HEX_LENGTHS.items())
             raise DigestInvalid(f"malformed or unsupported digest {text[:160]!r}; known are: {known}")
         return cls(text)

@@ -81,17 +81,11 @@ class CachingLayer:
         key = self._key(ctx, environ)
         if key is None:
             return self._pass_on(environ, start_response)
-        with self._lock:
-            answer = self._remembered.get(key)
-        if answer is not None:
-            for stands in answer.stands:
-                if not stands():
-                    break
-            else:
-                if (body := self._body(answer, ctx, environ)) is not None:
-                    ctx.events.extend(answer.events)
-                    start_response(answer.status, [*answer.headers])
-                    return body
+        answer = self._standing(key)
+        if answer is not None and (body := self._body(answer, ctx, environ)) is not None:
+            ctx.events.extend(answer.events)
+            start_response(answer.status, [*answer.headers])
+            return body
         if key[0] == "HEAD" and ctx.route.resource is _BLOB and (error := self._unknown(ctx)):
             return self._refused(error, ctx, environ, start_response)
         return self._answered(key, ctx, environ, start_response)
@@ -112,6 +106,16 @@ class CachingLayer:
         # A blob is the same whatever is accepted.
         accept = environ.get("HTTP_ACCEPT") if manifest else None
         return (method, environ["PATH_INFO"], accept) if accept is None or len(accept) <= _LONGEST_ACCEPT else None
+
+    def _standing(self, key: Key) -> Answer | None:
+        """Return the answer that is remembered, if all that it stands on is so still."""
+        with self._lock:
+            answer = self._remembered.get(key)
+        if answer is not None:
+            for stands in answer.stands:
+                if not stands():
+                    return None
+        return answer
 
     def _body(self, answer: Answer, ctx: Context, environ: WSGIEnvironment) -> Iterable[bytes] | None:
         """Return what is sent of an answer; None where its file cannot be read now."""
