@@ -17,6 +17,7 @@ from registry_wsgi.descriptor import Descriptor, Digest
 from registry_wsgi.errors import BlobUnknown, ConfigurationError, Unavailable
 from tests import servers
 from tests.components import require
+from tests.redis_servers import MASTER
 
 CTX = Context()
 DIGEST = Digest.of(b"content")
@@ -121,14 +122,31 @@ def certificates(tmp_path_factory):
     return directory
 
 
+def speaking_tls(certificates, port):
+    """Return what a server is started with that takes TLS alone, and certificates of clients."""
+    return [
+        *("--port", "0", "--tls-port", str(port), "--tls-ca-cert-file", str(certificates / "ca.pem")),
+        *("--tls-cert-file", str(certificates / "server.pem"), "--tls-key-file", str(certificates / "server.key")),
+    ]
+
+
 @pytest.fixture
 def tls_address(start_redis, certificates, free_port):
-    files = [
-        *("--tls-cert-file", str(certificates / "server.pem"), "--tls-key-file", str(certificates / "server.key")),
-        *("--tls-ca-cert-file", str(certificates / "ca.pem")),
-    ]
-    start_redis("--port", "0", "--tls-port", str(free_port), *files)
+    start_redis(*speaking_tls(certificates, free_port))
     return f"127.0.0.1:{free_port}"
+
+
+def test_tls_is_for_the_sentinels_as_for_the_server_that_they_know(start_redis, certificates, tls_address, tmp_path):
+    server, port = tls_address.replace(":", " "), servers.free_port()
+    (tmp_path / "sentinel.conf").write_text(f"sentinel monitor {MASTER} {server} 1\ntls-replication yes\n")
+    start_redis(str(tmp_path / "sentinel.conf"), "--sentinel", *speaking_tls(certificates, port))
+    tls = {
+        "rootcas": [str(certificates / "ca.pem")],
+        "certificate": str(certificates / "server.pem"),
+        "key": str(certificates / "server.key"),
+    }
+    assert works(RedisCacheProvider(addrs=[f"127.0.0.1:{port}"], mastername=MASTER, tls=tls))
+    assert "No master found" in refusal(RedisCacheProvider(addrs=[f"127.0.0.1:{port}"], mastername=MASTER))
 
 
 def test_tls_trusts_the_named_authority_and_shows_a_certificate(certificates, tls_address):
