@@ -56,6 +56,7 @@ class Answers:
     def __init__(self, driver: StorageDriver, *, largest: int, ttl: float) -> None:
         # Asking an object for a Protocol's methods takes longer than all that is done here for a request.
         self._probe = driver.probe if isinstance(driver, Probing) else _unable
+        self.probing = self._probe(paths.ROOT) is not None
         self._largest = largest
         self._ttl = ttl
 
@@ -83,11 +84,6 @@ class Answers:
         return Answer(
             status, headers, events, stands, content, paths.blob_data(Digest(digest)), int(found["content-length"])
         )
-
-    def unlinked(self, name: str, digest: Digest) -> bool:
-        """Tell for certain that a repository has no link to a blob, and so not the blob either."""
-        linked = self._probe(paths.layer_link(name, digest))
-        return linked is not None and not linked()
 
     def _stands(self, route: Route, digest: Digest) -> Sequence[Check]:
         asked: list[tuple[str, bytes | None]]

@@ -23,11 +23,12 @@ from registry_wsgi.api.bodies import RequestBody
 from registry_wsgi.api.respond import API_VERSION, refusal, status_line
 from registry_wsgi.context import ENVIRON_KEY
 from registry_wsgi.descriptor import Digest
-from registry_wsgi.errors import BlobUnknown, DriverError, RegistryError
+from registry_wsgi.errors import BlobUnknown, DriverError, PathNotFound, RegistryError
 from registry_wsgi.middleware.answers import Answer, Answers
 from registry_wsgi.middleware.compose import Stage
 from registry_wsgi.reference import check_name
 from registry_wsgi.routes import Resource
+from registry_wsgi.storage import paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -150,11 +151,16 @@ class CachingLayer:
 
     def _unknown(self, ctx: Context) -> BlobUnknown | None:
         """Return the error of a blob that the repository has no link to: what a push asks of every new layer."""
+        if not self._core_answers.probing:
+            return None  # one call more would be dear
         try:
             name, digest = check_name(ctx.route.name), Digest.parse(ctx.route.argument)
-        except RegistryError:
+            self._driver.stat(ctx, paths.layer_link(name, digest))
+        except PathNotFound:  # a probe would not tell it from a storage that fails
+            return BlobUnknown(digest)
+        except (RegistryError, DriverError):
             return None
-        return BlobUnknown(digest) if self._core_answers.unlinked(name, digest) else None
+        return None
 
     def _refused(
         self, error: BlobUnknown, ctx: Context, environ: WSGIEnvironment, start_response: StartResponse

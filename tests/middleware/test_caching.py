@@ -21,7 +21,7 @@ from registry_wsgi.context import ENVIRON_KEY
 from registry_wsgi.descriptor import Digest
 from registry_wsgi.drivers.filesystem import FilesystemDriver
 from registry_wsgi.drivers.inmemory import InMemoryDriver
-from registry_wsgi.errors import Unauthorized
+from registry_wsgi.errors import DriverError, Unauthorized
 from registry_wsgi.interfaces import Grant
 from tests.stack import CountingDriver, image_manifest, push_blob, push_image, stack_over
 
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import WSGIEnvironment
 
-    from registry_wsgi.interfaces import Access, StorageDriver
+    from registry_wsgi.context import Context
+    from registry_wsgi.interfaces import Access, FileInfo, StorageDriver
 
 SMALL, LARGE = b"{}", b"layer" * 400_000
 MANIFEST = image_manifest(Digest.of(SMALL), Digest.of(LARGE))
@@ -70,7 +71,7 @@ def pushed(driver: StorageDriver, **responses: Any) -> TestApp:
         ("HEAD", BLOB, ["see link", "see data"]),
         ("GET", BLOB, ["see link", "see data"]),
         ("GET", f"/v2/a/b/blobs/{Digest.of(LARGE)}", ["see link", "see data", "reader data"]),
-        ("HEAD", f"/v2/a/b/blobs/{Digest.of(b'absent')}", ["see link"]),
+        ("HEAD", f"/v2/a/b/blobs/{Digest.of(b'absent')}", ["stat link"]),
     ],
 )
 def test_a_hit_looks_at_what_it_stands_on_and_at_nothing_else(
@@ -278,6 +279,22 @@ def test_what_a_layer_outside_adds_to_the_headers_is_added_once(driver: Counting
 
     for _ in range(3):
         assert TestApp(adding).get(BY_TAG, status=200).headers.getall("X-Added") == ["1"]
+
+
+class Failing(InMemoryDriver):
+    """A driver that was cut off from its storage."""
+
+    def stat(self, ctx: Context, path: str) -> FileInfo:
+        raise DriverError(self.name, f"{path}: Input/output error")
+
+    get_content = reader = stat  # type: ignore[assignment]
+
+    def _holds(self, path: str, content: bytes | None) -> bool:
+        return False
+
+
+def test_a_blob_is_not_said_to_be_missing_where_storage_fails() -> None:
+    process(Failing()).head(BLOB, status=503)
 
 
 # ── drivers that cannot probe ─────────────────────────────────────────────────────────────────
