@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 from registry_wsgi import logs
-from tests import packaging, servers
+from tests import packaging, servers, storages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -37,6 +37,11 @@ class Serve(Protocol):
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Tests that use `registry` can be run against docker-registry, to see which of the two a failure is about."""
     parser.addoption("--registry", choices=sorted(servers.KINDS), default="granian")
+    parser.addoption("--storage-driver", choices=storages.NAMES, default="default")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    storages.choose(config.getoption("--storage-driver"))
 
 
 @contextmanager

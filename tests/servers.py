@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests import storages
 from tests.components import require
 
 if TYPE_CHECKING:
@@ -35,14 +36,16 @@ def free_port() -> int:
 
 
 def configuration(directory: Path, port: int, sections: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return a configuration in registry:2's shape: filesystem storage in `directory`, deletion on.
+    """Return a configuration in registry:2's shape: storage in `directory`, deletion on.
 
-    `sections` are merged over it, key by key at every level.
+    `sections` are merged over it, key by key at every level; a driver that they name is the only one.
     """
+    own = storages.section(directory)
+    named = (sections or {}).get("storage", {}).keys() - {"cache", "delete", "maintenance", "redirect", "tag"}
     base: dict[str, Any] = {
         "version": 0.1,
         "log": {"level": "info"},
-        "storage": {"filesystem": {"rootdirectory": str(directory)}, "delete": {"enabled": True}},
+        "storage": {**({} if named - own.keys() else own), "delete": {"enabled": True}},
         "http": {"addr": f"127.0.0.1:{port}"},
     }
     return _merge(base, sections or {})
@@ -226,7 +229,7 @@ def start(
     config.write_text(json.dumps(configuration(directory, port, sections)))  # JSON is YAML too
     log = work / f"{kind}-{port}.log"
     # Variables of the person who runs the tests must not reach into the configuration under test.
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("REGISTRY_", "AWS_"))}
     with log.open("wb") as output:
         process = subprocess.Popen(
             [*KINDS[kind](config, port), *arguments],

@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 from webtest import TestRequest
 
 from registry_wsgi.cache.inmemory import InMemoryCacheProvider
-from registry_wsgi.drivers.inmemory import InMemoryDriver
-from tests import wire
+from tests import storages, wire
 from tests.stack import stack_over
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 def in_memory_stack(**options: Any) -> TestApp:
     """Return a stack over a new in-memory driver and cache; `options` as in `stack_over`."""
-    return stack_over(InMemoryDriver(), cache=InMemoryCacheProvider(), **options)
+    return stack_over(storages.new_driver(), cache=InMemoryCacheProvider(), **options)
 
 
 class BreakingStream(RawIOBase):

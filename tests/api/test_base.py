@@ -11,7 +11,7 @@ from registry_wsgi import config, mediatypes
 from registry_wsgi.api.call import Options
 from registry_wsgi.app import build
 from registry_wsgi.cache.inmemory import InMemoryCacheProvider
-from registry_wsgi.drivers.inmemory import InMemoryDriver
+from tests import storages
 from tests.api.inprocess import InProcess
 from tests.stack import image_manifest, stack_over
 from tests.wire import digest_of, with_query
@@ -73,7 +73,7 @@ def test_a_read_only_registry_refuses_whatever_writes() -> None:
 
 def read_only() -> tuple[InProcess, str]:
     """Return a client of a registry with an image and an upload begun, which became read-only since."""
-    driver, cache = InMemoryDriver(), InMemoryCacheProvider()
+    driver, cache = storages.new_driver(), InMemoryCacheProvider()
     before = InProcess(stack_over(driver, cache=cache))
     before.push_blob("a", CONTENT)
     before.push_manifest("a", "v1", IMAGE, mediatypes.OCI_MANIFEST)

@@ -10,9 +10,9 @@ import pytest
 from registry_wsgi import mediatypes
 from registry_wsgi.api.call import Options
 from registry_wsgi.api.negotiation import accepts
-from registry_wsgi.drivers.inmemory import InMemoryDriver
 from registry_wsgi.manifests import conversion, parse
 from registry_wsgi.manifests.signing import LibtrustSigner
+from tests import storages
 from tests.api.inprocess import InProcess
 from tests.schema1 import ACCEPT_SCHEMA1
 from tests.stack import stack_over
@@ -59,7 +59,7 @@ STORED = {"docker": DOCKER, "arm": ARM, "oci": OCI, "list": LIST, "without": LIS
 
 def filled(**options: Any) -> InProcess:
     """Return a client of a registry in which each of STORED is tagged."""
-    driver = InMemoryDriver()
+    driver = storages.new_driver()
     client = InProcess(stack_over(driver, signer=options.get("signer")))
     for blob in (CONFIG, LAYER):
         client.push_blob(NAME, blob)

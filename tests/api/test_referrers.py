@@ -11,7 +11,7 @@ import pytest
 from registry_wsgi import mediatypes
 from registry_wsgi.api import referrers
 from registry_wsgi.descriptor import Descriptor, Digest
-from registry_wsgi.drivers.inmemory import InMemoryDriver
+from tests import storages
 from tests.stack import CountingDriver, image_manifest, push_blob, push_image, stack_over
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ ABSENT = Digest.of(b"absent")
 
 @pytest.fixture
 def driver() -> CountingDriver:
-    return CountingDriver(InMemoryDriver())
+    return CountingDriver(storages.new_driver())
 
 
 @pytest.fixture

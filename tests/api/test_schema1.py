@@ -11,10 +11,10 @@ from registry_wsgi import mediatypes
 from registry_wsgi.cache.inmemory import InMemoryCacheProvider
 from registry_wsgi.context import Context
 from registry_wsgi.descriptor import Digest
-from registry_wsgi.drivers.inmemory import InMemoryDriver
 from registry_wsgi.manifests import parse
 from registry_wsgi.manifests.signing import LibtrustSigner
 from registry_wsgi.storage import paths
+from tests import storages
 from tests.api.inprocess import InProcess
 from tests.schema1 import KINDS, payload, sign, signer
 from tests.stack import stack_over
@@ -22,6 +22,8 @@ from tests.wire import Response, digest_of
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from registry_wsgi.drivers.inmemory import InMemoryDriver
 
 NAME = "a/b"
 CTX = Context()
@@ -33,7 +35,7 @@ SIGNER = LibtrustSigner()
 
 @pytest.fixture
 def driver() -> InMemoryDriver:
-    return InMemoryDriver()
+    return storages.new_driver()
 
 
 @pytest.fixture

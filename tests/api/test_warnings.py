@@ -7,14 +7,14 @@ import json
 from registry_wsgi import mediatypes
 from registry_wsgi.api.respond import warning_headers
 from registry_wsgi.descriptor import Digest
-from registry_wsgi.drivers.inmemory import InMemoryDriver
+from tests import storages
 from tests.stack import push_image, stack_over
 
 INDEX = json.dumps({"schemaVersion": 2, "mediaType": mediatypes.OCI_INDEX, "manifests": []}).encode()
 
 
 def test_an_index_under_a_tag_for_referrers_is_taken_with_a_warning() -> None:
-    app = stack_over(InMemoryDriver())
+    app = stack_over(storages.new_driver())
     headers = {"Content-Type": mediatypes.OCI_INDEX}
     tag = f"sha256-{Digest.of(b'subject').hex}"
     response = app.put(f"/v2/a/manifests/{tag}", INDEX, headers=headers, status=201)
@@ -23,7 +23,7 @@ def test_an_index_under_a_tag_for_referrers_is_taken_with_a_warning() -> None:
 
 
 def test_an_ordinary_push_has_no_warning() -> None:
-    app = stack_over(InMemoryDriver())
+    app = stack_over(storages.new_driver())
     push_image(app, "a", "v1", b"{}")
     assert "Warning" not in app.get("/v2/a/manifests/v1").headers
 

@@ -10,7 +10,7 @@ import pytest
 from registry_wsgi import mediatypes
 from registry_wsgi.api.negotiation import _accepts, accepts
 from registry_wsgi.descriptor import Digest
-from registry_wsgi.drivers.inmemory import InMemoryDriver
+from tests import storages
 from tests.stack import CountingDriver, image_manifest, push_blob, push_image, stack_over
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def driver() -> CountingDriver:
-    return CountingDriver(InMemoryDriver())
+    return CountingDriver(storages.new_driver())
 
 
 @pytest.fixture

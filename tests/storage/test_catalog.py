@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry_wsgi.context import Context
-from registry_wsgi.drivers.inmemory import InMemoryDriver
 from registry_wsgi.storage.registry import Registry
+from tests import storages
 from tests.stack import CountingDriver
 
 CTX = Context()
@@ -18,7 +18,7 @@ NAMES = st.lists(WORDS, min_size=1, max_size=3).map("/".join)
 
 
 def registry_of(names: list[str]) -> tuple[Registry, CountingDriver]:
-    driver = CountingDriver(InMemoryDriver())
+    driver = CountingDriver(storages.new_driver())
     for name in names:
         driver.put_content(CTX, f"/docker/registry/v2/repositories/{name}/_manifests/tags/v1/current/link", b"")
     driver.taken()
@@ -50,4 +50,4 @@ def test_a_directory_of_uploads_alone_is_no_repository() -> None:
 
 
 def test_an_empty_store_has_no_repositories() -> None:
-    assert list(Registry(InMemoryDriver()).repositories(CTX)) == []
+    assert list(Registry(storages.new_driver()).repositories(CTX)) == []

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from registry_wsgi.context import Context
 from registry_wsgi.drivers.filesystem import FilesystemDriver
-from registry_wsgi.drivers.inmemory import InMemoryDriver
 from registry_wsgi.storage import catalog, paths
 from registry_wsgi.storage.registry import Registry
+from tests import storages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,7 +45,7 @@ def filesystem() -> Iterator[StorageDriver]:
 
 @contextmanager
 def in_memory() -> Iterator[StorageDriver]:
-    yield InMemoryDriver()
+    yield storages.new_driver()
 
 
 both = pytest.mark.parametrize("kind", [filesystem, in_memory], ids=["filesystem", "in memory"])

@@ -8,13 +8,13 @@ from registry_wsgi import mediatypes
 from registry_wsgi.cache.inmemory import InMemoryCacheProvider
 from registry_wsgi.context import Context
 from registry_wsgi.descriptor import Descriptor, Digest
-from registry_wsgi.drivers.inmemory import InMemoryDriver
 from registry_wsgi.errors import BlobUnknown, ManifestUnknown, RegistryError, RegistryErrors, Unsupported
 from registry_wsgi.manifests import recognise
 from registry_wsgi.reference import Tag
 from registry_wsgi.storage import paths
 from registry_wsgi.storage.cached import CachedBlobStatter
 from registry_wsgi.storage.registry import Registry, Repository
+from tests import storages
 from tests.stack import CountingDriver, image_manifest
 
 CTX = Context()
@@ -24,7 +24,7 @@ DIGEST = Digest.of(CONTENT)
 
 @pytest.fixture
 def driver() -> CountingDriver:
-    return CountingDriver(InMemoryDriver())
+    return CountingDriver(storages.new_driver())
 
 
 @pytest.fixture

@@ -12,13 +12,13 @@ import pytest
 from registry_wsgi import mediatypes
 from registry_wsgi.context import Context
 from registry_wsgi.descriptor import Digest
-from registry_wsgi.drivers.inmemory import InMemoryDriver
 from registry_wsgi.errors import BlobUnknown, PathNotFound, RegistryError
 from registry_wsgi.manifests import recognise
 from registry_wsgi.reference import Tag
 from registry_wsgi.storage import paths
 from registry_wsgi.storage.artifacts import BUNDLE, BUNDLE_PREDICATE, COSIGN, NOTATION, SIGNATURE_PREDICATE
 from registry_wsgi.storage.registry import Registry, Repository
+from tests import storages
 from tests.stack import CountingDriver, image_manifest
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ IN_ORDER = sorted(SIGNATURES, key=Digest.of)
 
 @pytest.fixture
 def driver() -> CountingDriver:
-    return CountingDriver(InMemoryDriver())
+    return CountingDriver(storages.new_driver())
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ class SlowDriver:
 
 
 def test_signatures_are_fetched_at_once_by_a_bounded_number_of_threads() -> None:
-    driver = SlowDriver(InMemoryDriver(), lambda _: time.sleep(0.02))
+    driver = SlowDriver(storages.new_driver(), lambda _: time.sleep(0.02))
     registry = Registry(driver)
     for name in ("a", "b"):
         registry.repository(name).signatures.put(CTX, MANIFEST, *SIGNATURES)
@@ -129,7 +129,7 @@ def test_signatures_that_arrive_in_another_order_are_collected_in_order() -> Non
         else:
             arrived.wait(5)
 
-    repository = Registry(SlowDriver(InMemoryDriver(), wait)).repository("a")
+    repository = Registry(SlowDriver(storages.new_driver(), wait)).repository("a")
     repository.signatures.put(CTX, MANIFEST, IN_ORDER[0], IN_ORDER[-1])
     assert repository.signatures.get(CTX, MANIFEST) == [IN_ORDER[0], IN_ORDER[-1]]
 

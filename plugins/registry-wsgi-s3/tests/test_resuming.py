@@ -1,0 +1,183 @@
+"""Uploads that another process goes on with, also where the one before was killed; what requests cost in calls."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from contextlib import closing, suppress
+
+import pytest
+from registry_wsgi_s3 import S3Driver
+
+from registry_wsgi.context import Context
+from registry_wsgi.errors import DriverError, PathBusy, PathNotFound
+from registry_wsgi.testing._drivers_case import seeded
+from tests.api.inprocess import InProcess
+from tests.s3_proxy import proxied
+from tests.stack import stack_over
+from tests.wire import digest_of, with_query
+
+CTX = Context()
+PART = 5 * 2**20
+numbers = itertools.count()
+
+
+@pytest.fixture
+def section(seaweed):
+    return seaweed.section(f"resuming/{next(numbers)}", chunksize=PART, uploadlease=1)
+
+
+@pytest.fixture
+def driver(section):
+    return S3Driver(**section)
+
+
+@pytest.fixture
+def other(section):
+    return S3Driver(**section)
+
+
+def taken_over(driver, path, seconds=60.0):
+    """Return a writer once the lease of the one before is over."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return driver.writer(CTX, path, append=True)
+        except PathBusy:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+
+
+@pytest.mark.parametrize("flushed", [0, PART // 2, PART, 2 * PART + 5], ids="{} bytes flushed".format)
+def test_what_arrived_whole_is_there_after_the_writer_died(driver, other, flushed):
+    content = seeded(4 * PART + 1000)
+    dead = driver.writer(CTX, "/a")
+    if flushed:
+        dead.write(content[:flushed])
+        dead.flush()
+    dead.write(content[flushed : 3 * PART + 10])
+    dead._stream._collect(0)  # what is on its way arrives, and the process ends
+    with closing(taken_over(other, "/a")) as writer:
+        assert flushed <= writer.size <= 3 * PART + 10
+        assert writer.size >= 2 * PART
+        writer.write(content[writer.size :])
+        writer.commit()
+    assert other.get_content(CTX, "/a") == content
+
+
+def test_a_writer_that_stood_still_for_too_long_changes_nothing_any_more(driver, other):
+    slow = driver.writer(CTX, "/a")
+    slow.write(b"slow")
+    with closing(taken_over(other, "/a")) as writer:
+        writer.write(b"quick")
+        for settle in (slow.flush, slow.commit):
+            with pytest.raises(PathNotFound):
+                settle()
+        writer.commit()
+        with pytest.raises(PathNotFound):
+            slow.close()
+    assert other.get_content(CTX, "/a") == b"quick"
+
+
+def test_parts_that_another_wrote_over_are_in_no_object(driver, other):
+    """A store refuses to complete with them, or, as SeaweedFS, still has those that the state names."""
+    content = seeded(2 * PART)
+    with closing(driver.writer(CTX, "/a")) as writer:
+        writer.write(content)
+        writer.flush()
+        state = writer._state()
+        other._bucket.put_part(other._bucket.key("/a"), state.upload, 1, bytearray(PART))
+        with suppress(DriverError):
+            writer.commit()
+    with suppress(PathNotFound):
+        assert driver.get_content(CTX, "/a") == content
+
+
+def test_a_slow_writer_keeps_its_hold(driver, other):
+    with closing(driver.writer(CTX, "/a")) as writer:
+        for _ in range(8):
+            writer.write(b"drop")
+            with pytest.raises(PathBusy):
+                other.writer(CTX, "/a", append=True)
+            time.sleep(0.4)
+        writer.commit()
+    assert other.get_content(CTX, "/a") == b"drop" * 8
+
+
+def test_every_request_of_an_upload_may_go_to_another_process(driver, other):
+    content = seeded(3 * PART)
+    clients = itertools.cycle([InProcess(stack_over(each)) for each in (driver, other)])
+    location = next(clients).start_upload("a/b")
+    for begin, end in itertools.pairwise([0, 1, PART - 1, PART + 7, 2 * PART, 3 * PART - 1]):
+        answer = next(clients).request("PATCH", location, content[begin:end])
+        assert (answer.status, answer.headers["Range"]) == (202, f"0-{end - 1}")
+        assert next(clients).request("GET", location).headers["Range"] == f"0-{end - 1}"
+    answer = next(clients).request("PUT", with_query(location, digest=digest_of(content)), content[-1:])
+    assert answer.status == 201
+    assert next(clients).blob("a/b", digest_of(content)).body == content
+    assert driver._bucket.list(driver._bucket.key("/docker/registry/v2/repositories/a/b/_uploads")).keys == []
+
+
+# ── what it costs ─────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def proxy(seaweed):
+    with proxied(seaweed.endpoint) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def counted(section, proxy):
+    return S3Driver(**section | {"regionendpoint": proxy.endpoint})
+
+
+def test_a_batch_delete_takes_one_call_for_a_thousand_keys(counted, proxy):
+    counted._bucket.delete([f"absent/{number}" for number in range(2500)])
+    assert proxy.taken() == {"DeleteObjects": 3}
+
+
+def test_a_page_asks_for_no_more_than_is_in_it(driver, counted, proxy):
+    for name in ("a", "a-b", "a.b", *(f"v1.{number:03}" for number in range(40))):
+        driver.put_content(CTX, f"/tags/{name}/link", b"")
+    proxy.taken()
+    assert counted.list_after(CTX, "/tags", "", 3) == ["a", "a-b", "a.b"]
+    assert sum(proxy.taken().values()) <= 3
+    assert counted.list_after(CTX, "/tags", "v1.000", 10) == [f"v1.{number:03}" for number in range(1, 11)]
+    assert sum(proxy.taken().values()) <= 2
+    assert counted.list_after(CTX, "/tags", "v1.035", 10) == [f"v1.{number:03}" for number in range(36, 40)]
+    assert proxy.taken() == {"ListObjects": 1}
+
+
+def test_a_blob_whose_digest_is_known_first_is_neither_copied_nor_moved(counted, proxy):
+    client = InProcess(stack_over(counted))
+    small, large = b"small", seeded(2 * PART + 1)
+    for content, calls in (
+        (small, {"HeadObject": 1, "ListObjects": 1, "PutObject": 2}),
+        (
+            large,
+            {
+                "HeadObject": 1,
+                "ListObjects": 1,
+                "PutObject": 1,
+                "CreateMultipartUpload": 1,
+                "UploadPart": 3,
+                "CompleteMultipartUpload": 1,
+            },
+        ),
+    ):
+        answer = client.request("POST", f"/v2/a/blobs/uploads/?digest={digest_of(content)}", content)
+        assert answer.status == 201
+        assert proxy.taken() == calls
+        assert client.blob("a", digest_of(content)).body == content
+        proxy.taken()
+
+
+def test_clients_are_sent_to_the_store_and_get_the_blob_there(driver):
+    from urllib.request import Request, urlopen  # noqa: PLC0415
+
+    driver.put_content(CTX, "/a/b", b"content")
+    with urlopen(driver.redirect_url(CTX, "/a/b", "GET")) as answer:
+        assert answer.read() == b"content"
+    with urlopen(Request(driver.redirect_url(CTX, "/a/b", "HEAD"), method="HEAD")) as answer:
+        assert answer.headers["Content-Length"] == "7"
