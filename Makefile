@@ -10,10 +10,10 @@ PLUGINS := $(sort $(dir $(PLUGIN_METADATA)))
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
-.PHONY: help run test soak lint bench profile clean
+.PHONY: help run test soak lint bench bench-s3 profile clean
 
 help: ## list these commands
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile
 
 run: $(VENV)/serve.stamp ## serve a registry on 127.0.0.1:5000 with its storage in ./data
 	@exec $(BIN)/registry-wsgi serve
@@ -35,6 +35,9 @@ bench: $(VENV)/test.stamp ## measure against Debian's docker-registry and nginx;
 profile: $(VENV)/test.stamp ## show where a request's time goes, as an SVG; ARGS="--row patch" is another request
 	$(INSTALL) --editable '.[profile]'
 	$(BIN)/python -m benchmarks.profile $(ARGS)
+
+bench-s3: $(VENV)/test.stamp ## measure on S3, against docker-registry on the same store
+	$(BIN)/python -m benchmarks.s3 $(ARGS)
 
 clean: ## remove what these commands made, ./data apart
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
