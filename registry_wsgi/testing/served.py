@@ -216,17 +216,19 @@ class ServedRegistry:
         layer = Layer(name, factory, options, key=name)
         (self._outer if layer.stage <= Stage.OBSERVE else self._inner).add(layer)
 
-    def fail(self, *, status: int = 503, **options: Any) -> None:
-        """Answer with an error from now on, or `times` times. Options are those of `fault-status`."""
-        self.use("fault-status", status=status, **options)
+    # YAML takes the word `on` for true, so the layers call it `methods`.
 
-    def slow(self, **options: Any) -> None:
-        """Answer late, or slowly. Options are those of `fault-slow`."""
-        self.use("fault-slow", **options)
+    def fail(self, *, status: int = 503, on: str = "", **options: Any) -> None:
+        """Answer with an error from now on, or `times` times. Other options are those of `fault-status`."""
+        self.use("fault-status", status=status, methods=on, **options)
 
-    def cut(self, **options: Any) -> None:
-        """Break off answers, or requests. Options are those of `fault-cut`."""
-        self.use("fault-cut", **options)
+    def slow(self, *, on: str = "", **options: Any) -> None:
+        """Answer late, or slowly. Other options are those of `fault-slow`."""
+        self.use("fault-slow", methods=on, **options)
+
+    def cut(self, *, on: str = "", **options: Any) -> None:
+        """Break off answers, or requests. Other options are those of `fault-cut`."""
+        self.use("fault-cut", methods=on, **options)
 
     def redirect_blobs(self, *, status: int = 307) -> Elsewhere:
         """Send clients to another host for blobs, and return that host; it refuses who shows it credentials."""

@@ -40,7 +40,7 @@ class CutFault:
         *,
         at: int = 0,
         of: str = "answer",
-        on: str = "",
+        methods: str = "",
         path: str = "",
         times: int | None = None,
         after: int = 0,
@@ -49,7 +49,7 @@ class CutFault:
             raise ValueError(f"at must be 0 or more, and of must be answer or request, not {at} and {of!r}")
         self._app = app
         self._at, self._of = at, of
-        self._strikes = Strikes(on=on, path=path, times=times, after=after)
+        self._strikes = Strikes(methods=methods, path=path, times=times, after=after)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if not self._strikes.strikes(environ):

@@ -31,14 +31,14 @@ class DigestFault:
         app: WSGIApplication,
         *,
         value: str = f"sha256:{'0' * 64}",
-        on: str = "",
+        methods: str = "",
         path: str = "",
         times: int | None = None,
         after: int = 0,
     ) -> None:
         self._app = app
         self._value = value
-        self._strikes = Strikes(on=on, path=path, times=times, after=after)
+        self._strikes = Strikes(methods=methods, path=path, times=times, after=after)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if not self._strikes.strikes(environ):

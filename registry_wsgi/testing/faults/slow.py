@@ -32,7 +32,7 @@ class SlowFault:
         *,
         delay: float = 0.0,
         rate: int = 0,
-        on: str = "",
+        methods: str = "",
         path: str = "",
         times: int | None = None,
         after: int = 0,
@@ -41,7 +41,7 @@ class SlowFault:
             raise ValueError("delay, in seconds, or rate, in bytes a second, must be more than 0, and neither less")
         self._app = app
         self._delay, self._rate = delay, rate
-        self._strikes = Strikes(on=on, path=path, times=times, after=after)
+        self._strikes = Strikes(methods=methods, path=path, times=times, after=after)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if not self._strikes.strikes(environ):

@@ -35,7 +35,7 @@ class StatusFault:
         status: int = 503,
         headers: Mapping[str, object] | None = None,
         code: str = "",
-        on: str = "",
+        methods: str = "",
         path: str = "",
         times: int | None = None,
         after: int = 0,
@@ -43,7 +43,7 @@ class StatusFault:
         if not 300 <= status <= 599:
             raise ValueError(f"status must be from 300 to 599, not {status}")
         self._app = app
-        self._strikes = Strikes(on=on, path=path, times=times, after=after)
+        self._strikes = Strikes(methods=methods, path=path, times=times, after=after)
         error = {"code": code or _CODES.get(status, "UNKNOWN"), "message": f"the fault {status} that was asked for"}
         self._body = json.dumps({"errors": [error]}).encode() + b"\n"
         self._status = phrase(status)

@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 class Strikes:
     """Tells of each request whether the fault strikes it; threads may ask at the same time.
 
-    `on` are methods, `path` is a pattern of shell wildcards in which `*` matches slashes, too; empty, they leave
+    `methods` are words, `path` is a pattern of shell wildcards in which `*` matches slashes, too; empty, they leave
     nothing out. Of the requests that match the first `after` are spared, and then `times` struck: None means all.
     Raises ValueError.
     """
 
-    def __init__(self, *, on: str = "", path: str = "", times: int | None = None, after: int = 0) -> None:
+    def __init__(self, *, methods: str = "", path: str = "", times: int | None = None, after: int = 0) -> None:
         if (times is not None and times < 0) or after < 0:
             raise ValueError("times and after must be 0 or more")
-        self._methods = frozenset(on.upper().replace(",", " ").split())
+        self._methods = frozenset(methods.upper().replace(",", " ").split())
         self._path = path
         self._spared = after
         self._left = times

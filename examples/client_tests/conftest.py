@@ -1,0 +1,1 @@
+pytest_plugins = ["registry_wsgi.testing.pytest_plugin"]
