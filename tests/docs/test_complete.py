@@ -1,0 +1,61 @@
+"""Nothing that a user can name is without a word in the documentation; what is new is found by itself."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+
+from registry_wsgi import errors
+from registry_wsgi.cli import main
+from registry_wsgi.config.schema import KEYS, State
+from registry_wsgi.inventory import SEAMS, Seam
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PROJECT = Path(__file__).parents[2]
+PAGES = {path: path.read_text() for path in (PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md")))}
+EVERYTHING = "\n".join(PAGES.values())
+
+
+def verbs(command: click.Command, name: str) -> Iterator[str]:
+    """Yield the command lines of all verbs, those of groups in full."""
+    if isinstance(command, click.Group):
+        for word, inner in command.commands.items():
+            yield from verbs(inner, f"{name} {word}")
+    else:
+        yield name
+
+
+def metrics() -> set[str]:
+    """Return the names of metrics: what the package has in quotes that begins as they do."""
+    sources = (path.read_text() for path in (PROJECT / "registry_wsgi").rglob("*.py"))
+    return {name for source in sources for name in re.findall(r'"(registry_(?!wsgi)[a-z_]+)"', source)}
+
+
+@pytest.mark.parametrize("seam", SEAMS, ids=lambda seam: seam.group)
+def test_every_seam_stands_in_the_documentation(seam: Seam) -> None:
+    assert f"`{seam.group}`" in EVERYTHING
+
+
+@pytest.mark.parametrize("verb", sorted(verbs(main, "registry-wsgi")))
+def test_every_verb_stands_in_the_documentation(verb: str) -> None:
+    assert verb in EVERYTHING
+
+
+@pytest.mark.parametrize("code", sorted({each.code for each in errors.RegistryError.__subclasses__()}))
+def test_every_error_code_stands_in_the_documentation(code: str) -> None:
+    assert f"`{code}`" in EVERYTHING
+
+
+@pytest.mark.parametrize("key", [key.path for key in KEYS if key.state is not State.PART])
+def test_every_key_stands_in_the_documentation(key: str) -> None:
+    assert f"`{key}`" in EVERYTHING
+
+
+def test_every_metric_stands_in_the_documentation() -> None:
+    assert {name for name in metrics() if name not in EVERYTHING} == set()
