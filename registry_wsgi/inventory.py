@@ -45,12 +45,8 @@ class Installed:
 
 def installed(group: str) -> Iterator[Installed]:
     """Yield what the installed distributions declare in the group, in order; each is imported."""
-    for entry in sorted(metadata.entry_points(group=group), key=lambda entry: (entry.name, _origin(entry))):
-        yield Installed(entry.name, _origin(entry), _problem(group, entry.name))
-
-
-def _origin(entry: metadata.EntryPoint) -> str:
-    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
+    for entry in sorted(metadata.entry_points(group=group), key=lambda entry: (entry.name, plugins.origin(entry))):
+        yield Installed(entry.name, plugins.origin(entry), _problem(group, entry.name))
 
 
 def _problem(group: str, name: str) -> str:

@@ -51,7 +51,7 @@ def names(group: str) -> list[str]:
 
 def distribution(group: str, name: str) -> str:
     """Return the name and the version of the distribution that declares the plugin, empty where none does."""
-    return next((_distribution(entry) for entry in metadata.entry_points(group=group, name=name)), "")
+    return next((origin(entry) for entry in metadata.entry_points(group=group, name=name)), "")
 
 
 def load(group: str, name: str, *, key: str) -> Factory:
@@ -64,16 +64,16 @@ def load(group: str, name: str, *, key: str) -> Factory:
     if not found:
         raise ConfigurationError(f"{key}: unknown name {name!r}{_hint(name, names(group))}")
     if len(found) > 1:
-        owners = ", ".join(sorted(_distribution(entry) for entry in found))
+        owners = ", ".join(sorted(origin(entry) for entry in found))
         raise ConfigurationError(f"{key}: {name!r} is declared by more than one installed distribution: {owners}")
     try:
         factory = found[0].load()
     except Exception as error:
         raise ConfigurationError(
-            f"{key}: {name!r} of {_distribution(found[0])} cannot be imported: {_reason(error)}"
+            f"{key}: {name!r} of {origin(found[0])} cannot be imported: {_reason(error)}"
         ) from error
     if not callable(factory):
-        raise ConfigurationError(f"{key}: {name!r} of {_distribution(found[0])} is no factory: it cannot be called")
+        raise ConfigurationError(f"{key}: {name!r} of {origin(found[0])} is no factory: it cannot be called")
     return typing.cast("Factory", factory)
 
 
@@ -189,7 +189,8 @@ def _hint(word: str, known: Iterable[str]) -> str:
     return f"{f'; did you mean {near[0]}?' if near else ';'} allowed: {', '.join(allowed) or 'none'}"
 
 
-def _distribution(entry: metadata.EntryPoint) -> str:
+def origin(entry: metadata.EntryPoint) -> str:
+    """Return the name and the version of the distribution that declares the plugin."""
     return f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
 
 
