@@ -58,7 +58,10 @@ def parse_wrk(text: str) -> float:
     """Return `Requests/sec` of a report in which every request succeeded."""
     for trouble in re.findall(r"^\s*((?:Non-2xx|Socket errors).*)$", text, re.MULTILINE):
         raise BenchmarkError(f"wrk: {trouble}")
-    return number(r"^Requests/sec:\s+([\d.]+)", text, "wrk")
+    rate = number(r"^Requests/sec:\s+([\d.]+)", text, "wrk")
+    if not rate:
+        raise BenchmarkError("wrk: not one request was answered in time; give it more --seconds")
+    return rate
 
 
 def parse_latency(text: str) -> float:

@@ -19,6 +19,7 @@ from .content import MEGABYTE, TAG, Blob, Image, manifest_path
 from .errors import BenchmarkError
 from .processes import PeakMemory, cpu_seconds, resident
 from .servers import Server
+from .wire import answer, connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -96,9 +97,12 @@ def _requests(ask: Callable[[Run], float]) -> Callable[[Run], Sample]:
 
 
 def page(path: str) -> Callable[[Run], Sample]:
-    """Return the measure of the milliseconds that a page takes."""
+    """Return the measure of the milliseconds that a page takes, once the directory has been read."""
 
     def measure(run: Run) -> Sample:
+        with connect(run.target) as connection:
+            connection.request("GET", path)
+            answer(connection, 200).read()
         with Watch(run.target.pid) as watch:
             rate = load.get(run.target, path, run.seconds)
         return Sample(1000 / rate, watch.busy)

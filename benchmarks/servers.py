@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from .content import Image
 
+OURS = "registry-wsgi"
+"""The server that the image is pushed to."""
+
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.005
@@ -146,9 +149,11 @@ class Servers:
 
     def _hold_image(self, server: Server) -> None:
         """See that the shared storage has the image, and that the server answers with it."""
-        if not self._pushed:
+        if server.name != OURS:
+            self.get(OURS)
+        elif not self._pushed:
+            client.push(server, self._image)
             self._pushed = True
-            client.push(self.get("registry-wsgi"), self._image)
         client.check(server, self._image, manifests=server.name != "nginx")
 
 
