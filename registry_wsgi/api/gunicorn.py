@@ -43,7 +43,10 @@ def _of_length(stream: Any, reader: Any, size: int) -> bytes:
 
 def _chunk(stream: Any, reader: Any) -> bytes:
     """Give the rest of a chunk, or as much of it as the socket has."""
-    content: bytes = _guarded(stream, lambda: next(reader.parser, b"")) if reader.parser else b""
+    if reader.parser is None:
+        return b""
+    # It also gives nothing where the size of a chunk came without any of its content, which is not the end.
+    content: bytes = _guarded(stream, lambda: next(filter(None, reader.parser), b""))
     if not content:
         reader.parser = None
     return content

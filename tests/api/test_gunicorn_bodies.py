@@ -85,6 +85,15 @@ def test_what_arrived_of_a_body_that_breaks_off_is_given_before_the_error(
     assert CONTENT.startswith(taken)
 
 
+def test_the_size_of_a_chunk_that_comes_alone_is_no_end(
+    client_and_server: tuple[socket.socket, socket.socket],
+) -> None:
+    client, server = client_and_server
+    client.sendall(b"7\r\ncontent\r\n0\r\n\r\n")
+    stream, headers = chunked(SocketUnreader(server, max_chunk=3))
+    assert b"".join(RequestBody(environ_of(stream, headers)).blocks()) == b"content"
+
+
 def test_a_connection_whose_body_failed_is_not_kept(client_and_server: tuple[socket.socket, socket.socket]) -> None:
     client, server = client_and_server
     client.sendall(b"no chunk size\r\n")
