@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[3]
-PART = ("tests/api/test_resuming.py", "tests/api/test_mounting.py", "tests/storage/test_services.py")
+PART = ("tests/api/test_resuming.py", "tests/api/test_mounting.py")
 WHOLE = ("tests/api", "tests/storage", "tests/conformance", "tests/attacks", "tests/clients")
 
 

@@ -107,7 +107,7 @@ def check_nothing_dangles(healthy):
 OPERATIONS = ("PutObject", "UploadPart", "CompleteMultipartUpload", "GetObject", "HeadObject", "ListObjects")
 WRITING = ("PutObject", "UploadPart", "CompleteMultipartUpload", "UploadPartCopy", "CopyObject")
 chance = random.Random(6)
-FEW = {pair: chance.random() < 0.2 for pair in itertools.product({**dict.fromkeys([*OPERATIONS, *WRITING])}, FAULTS)}
+FEW = {pair: chance.random() < 0.12 for pair in itertools.product({**dict.fromkeys([*OPERATIONS, *WRITING])}, FAULTS)}
 
 
 def pairs(operations, names):
