@@ -25,3 +25,24 @@ def test_the_examples_of_the_page_on_embedding_run() -> None:
     assert len(blocks) >= 6
     for block in blocks:
         exec(compile(block, "embedding.md", "exec"), names)
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    project = DOCS.parent
+    pages = [page for page in project.rglob("*.md") if not {".venv", "data", "build"} & set(page.parts)]
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text()):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page.relative_to(project)} links to {target}"
+
+
+def test_links_to_headings_lead_to_one() -> None:
+    for page in [DOCS.parent / "README.md", *DOCS.glob("*.md")]:
+        for target, heading in re.findall(r"\]\(([^)#\s:]*)#([^)]+)\)", page.read_text()):
+            text = (page.parent / target if target else page).read_text()
+            headings = [
+                re.sub(r"[^\w\- ]", "", line.lstrip("# ").lower()).replace(" ", "-")
+                for line in text.splitlines()
+                if line.startswith("#")
+            ]
+            assert heading in headings, f"{page.name} links to {target}#{heading}"
