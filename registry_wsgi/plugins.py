@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import os
+import re
 import types
 import typing
 from importlib import metadata
@@ -70,7 +71,7 @@ def load(group: str, name: str, *, key: str) -> Factory:
         factory = found[0].load()
     except Exception as error:
         raise ConfigurationError(
-            f"{key}: {name!r} of {origin(found[0])} cannot be imported: {_reason(error)}"
+            f"{key}: {name!r} of {origin(found[0])} cannot be imported: {_reason(error)}{_extras(found[0], error)}"
         ) from error
     if not callable(factory):
         raise ConfigurationError(f"{key}: {name!r} of {origin(found[0])} is no factory: it cannot be called")
@@ -192,6 +193,15 @@ def _hint(word: str, known: Iterable[str]) -> str:
 def origin(entry: metadata.EntryPoint) -> str:
     """Return the name and the version of the distribution that declares the plugin."""
     return f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
+
+
+def _extras(entry: metadata.EntryPoint, error: Exception) -> str:
+    """Return, where a module is missing, which extras of the plugin's distribution bring it."""
+    missing = re.escape(error.name or "") if isinstance(error, ModuleNotFoundError) else ""
+    wanted = re.compile(rf"{missing}\b(?![-.]).*\bextra == ['\"]([\w-]+)['\"]")
+    requirements = (entry.dist.requires if missing and entry.dist else None) or ()
+    extras = [match[1] for match in map(wanted.match, requirements) if match]
+    return f"; extras with it: {', '.join(extras)}" if extras else ""
 
 
 def _reason(error: Exception) -> str:

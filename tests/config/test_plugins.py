@@ -80,6 +80,20 @@ def test_a_plugin_that_cannot_be_imported_is_told_with_its_distribution_and_why(
     assert text.startswith(f"storage.alpha: 'alpha' of alpha 1.5 cannot be imported: {why}")
 
 
+def test_extras_that_bring_a_missing_module_are_told(install: Install, tmp_path: Path) -> None:
+    install("alpha", "[test.group]\nalpha = MODULE:Driver\n", "import absent_module.part")
+    requirements = [
+        "absent_module-more>=1; extra == 'more'",
+        "absent_module>=4; extra == 'users'",
+        'absent_module>=4; (python_version > "3") and extra == "all"',
+        "absent_module>=4",
+    ]
+    with (tmp_path / "alpha-1.5.dist-info" / "METADATA").open("a") as file:
+        file.writelines(f"Requires-Dist: {each}\n" for each in requirements)
+    text = message(plugins.load, "test.group", "alpha", key="storage.alpha")
+    assert text.endswith("No module named 'absent_module'; extras with it: users, all")
+
+
 def test_what_cannot_be_called_is_no_factory(install: Install) -> None:
     install("alpha", "[test.group]\nalpha = MODULE:Driver\n", "Driver = 5")
     assert "'alpha' of alpha 1.5 is no factory" in message(plugins.load, "test.group", "alpha", key="k")
