@@ -82,7 +82,8 @@ def create_core(namespace: Namespace, options: Options | None = None) -> Flask:
 
 def _handler(call: Call) -> Callable[[Call], Response]:
     """Return the function for the request. Raises RouteUnknown, Unsupported."""
-    route, method = call.ctx.route, call.request.method
+    # A method is told by its case (RFC 9110 §9.1). werkzeug takes `delete` for DELETE, which access control did not.
+    route, method = call.ctx.route, call.request.environ["REQUEST_METHOD"]
     methods = _RESOURCES.get(route.resource)
     if methods is None:
         raise RouteUnknown(f"there is nothing at {call.request.path[:200]!r}")
@@ -106,7 +107,9 @@ def _refused(call: Call, error: RegistryError | RegistryErrors) -> Response:
     """Return the error as a response, after reading what little of the body is left."""
     status, headers, body = refusal(call.ctx, error)
     if status == 405:  # RFC 9110 §15.5.6 wants to hear what is allowed; storage, which may refuse too, cannot know
-        headers.setdefault("Allow", _listed(_RESOURCES[call.ctx.route.resource].keys() - {call.request.method}))
+        headers.setdefault(
+            "Allow", _listed(_RESOURCES[call.ctx.route.resource].keys() - {call.request.environ["REQUEST_METHOD"]})
+        )
     if status != 413:
         _discard_body(call)
     return Answer([body], status=status, headers=headers)

@@ -38,7 +38,10 @@ def needed(route: Route, method: str, query: str) -> tuple[Access, ...]:
     if route.resource is Resource.UPLOAD and method == "DELETE":
         actions = ("pull", "push")
     access = (_remembered if len(route.name) <= NAME_LENGTH else _of)(route.name, actions)
-    return (*access, *(Access("repository", name, "pull") for name in _sources(query))) if "from" in query else access
+    # Whoever mounts may write the word otherwise, as `%66rom`.
+    if "from" in query or "%" in query:
+        return (*access, *(Access("repository", name, "pull") for name in _sources(query)))
+    return access
 
 
 def anything(_: Access) -> bool:

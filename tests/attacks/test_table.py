@@ -307,10 +307,28 @@ def _(world: World) -> None:
     app = world.registry(auth=world.policy)
     digest = push_blob(as_user(app, "root"), "secret", b"content")
     as_user(app, "alice")
-    for source in ("secret", "absent", "SECRET", "public/x&from=secret"):
-        app.post(f"/v2/a/b/blobs/uploads/?mount={digest}&from={source}", status=403)
+    for source in (
+        "from=secret",
+        "from=absent",
+        "from=SECRET",
+        "from=public/x&from=secret",
+        "%66rom=secret",
+        "fr%6Fm=x",
+    ):
+        app.post(f"/v2/a/b/blobs/uploads/?mount={digest}&{source}", status=403)
     app.post(f"/v2/a/b/blobs/uploads/?mount={digest}", status=202)
     app.get(f"/v2/a/b/blobs/{digest}", status=404)
+
+
+@attack("a method in lower case, which needs no access and is none of ours")
+def _(world: World) -> None:
+    app = world.registry(auth=world.policy)
+    digest = push_image(as_user(app, "root"), "secret", "v1", b"{}")
+    as_user(app, "alice").lint = False  # it has not heard of such methods
+    for method in ("get", "Head", "put", "post", "patch", "delete", "Delete"):
+        for path in ("manifests/v1", f"manifests/{digest}", f"blobs/{digest}", "blobs/uploads/", "tags/list"):
+            app.request(f"/v2/secret/{path}", method=method, status=405)
+    as_user(app, "root").get("/v2/secret/manifests/v1", status=200)
 
 
 @attack("htpasswd auto-user: a password file that is not there")
