@@ -1,4 +1,4 @@
-"""What a person sees of a registry: where it listens, where it stores, and which layers a request goes through."""
+"""What a person sees of a registry: where it listens and stores, who gets its events, the layers a request crosses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from registry_wsgi.notifying import create_notifier
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from registry_wsgi.config import HTTP, Auth, Cache, Configuration, Storage
+    from registry_wsgi.config import HTTP, Auth, Cache, Configuration, Notifications, Storage
 
     Row = tuple[str, str]
     """What is there, and the distribution of the plugin; empty for what is built in."""
@@ -27,6 +27,7 @@ def lines(config: Configuration) -> Iterator[str]:
         "storage": list(_storage(config.storage)),
         "cache": list(_cache(config.storage.cache)),
         "access": list(_access(config.auth)),
+        "events": list(_events(config.notifications)),
         "layers": [*_layers(config), ("core", "")],
     }
     width = max(len(text) for rows in parts.values() for text, _ in rows)
@@ -70,6 +71,15 @@ def _cache(cache: Cache | None) -> Iterator[Row]:
 def _access(auth: Auth | None) -> Iterator[Row]:
     if auth is not None:
         yield auth.controller, plugins.distribution(plugins.ACCESS_CONTROLLERS, auth.controller)
+
+
+def _events(notifications: Notifications) -> Iterator[Row]:
+    """Yield the endpoints, by name alone since URLs may have secrets in them, and the outbox if one is configured."""
+    for each in notifications.endpoints:
+        yield f"to {each.name} ({each.sink})", plugins.distribution(plugins.EVENT_SINKS, each.sink)
+    if notifications.endpoints and (outbox := notifications.outbox):
+        place = f" {outbox.parameters['path']}" if "path" in outbox.parameters else ""
+        yield f"kept in {outbox.name}{place}", plugins.distribution(plugins.EVENT_OUTBOXES, outbox.name)
 
 
 def _layers(config: Configuration) -> Iterator[Row]:

@@ -52,6 +52,20 @@ def test_the_cache_is_shown_and_no_secret_of_it() -> None:
     assert "hush" not in shown
 
 
+def test_who_gets_events_is_shown_and_no_url_of_theirs(tmp_path: Path) -> None:
+    endpoints = [{"name": "scanner", "url": "http://user:hush@127.0.0.1:1/"}, {"name": "off", "disabled": True}]
+    path = str(tmp_path / "outbox")
+    shown = overview_of(
+        {"addr": "127.0.0.1:5001"}, notifications={"endpoints": endpoints, "outbox": {"path": path}}
+    ).splitlines()
+    assert [line.split() for line in shown if "scanner" in line or path in line] == [
+        ["events", "to", "scanner", "(http)", *OURS.split()],
+        ["kept", "in", "sqlite", path, *OURS.split()],
+    ]
+    assert "hush" not in "".join(shown)
+    assert "off" not in "".join(shown)
+
+
 def test_the_command_shows_it_without_serving(tmp_path: Path) -> None:
     file = tmp_path / "config.yml"
     document = {"version": 0.1, "storage": "inmemory", "http": {"net": "unix", "addr": "/run/registry.sock"}}
