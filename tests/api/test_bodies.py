@@ -100,3 +100,9 @@ def test_a_chunked_body_is_refused_where_the_server_does_not_hand_it_on(client: 
     assert (answer.status, error["code"], stream.taken) == (411, "SIZE_INVALID", 0)
     assert "Content-Length" in error["detail"]
     assert client.request("GET", location).headers["Range"] == "0-4"
+
+
+@pytest.mark.parametrize("length", ["9" * 20, "9" * 5000, "-1", "+5", "0x5", "1_0", "\uff15", "5, 5"])
+def test_a_content_length_that_is_no_number_of_bytes_is_the_clients_mistake(length: str) -> None:
+    with pytest.raises(SizeInvalid, match="is no number of bytes"):
+        RequestBody({"CONTENT_LENGTH": length, "wsgi.input": CountingStream()})
