@@ -316,8 +316,8 @@ def hook(server: MailServer, *levels: str) -> dict[str, Any]:
 def test_an_application_has_the_hooks_of_its_configuration(server: MailServer) -> None:
     app = TestApp(create_app({"storage": "inmemory", "log": {"hooks": [hook(server, "error", "info")]}}))
     app.get("/v2/none/tags/list", status=404)
-    (mail,) = server.wait_for(1)
-    assert 'err.code: "name_unknown"' in mail.get_content()
+    mails = server.wait_for(1)
+    assert ["name_unknown" in mail.get_content() for mail in mails] == [True], [mail.get_content() for mail in mails]
 
 
 def test_a_server_that_ends_sends_what_waits(server: MailServer, serve: Serve) -> None:
