@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import logging
 import os
-import random
+import secrets
 import time
 import uuid
 from contextlib import contextmanager
@@ -59,7 +59,7 @@ class _Ids:
 
     def _begin(self) -> None:
         self._head = str(uuid.uuid4())[:-12]
-        self._numbers = itertools.count(random.getrandbits(47))
+        self._numbers = itertools.count(secrets.randbits(47))
 
     def take(self) -> str:
         return f"{self._head}{next(self._numbers):012x}"

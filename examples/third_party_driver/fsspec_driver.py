@@ -187,7 +187,7 @@ class FsspecDriver:
         full = self._full(target)
         if self._local:
             for _ in range(ATTEMPTS):  # somebody may delete the parents that were just made
-                with suppress(FileNotFoundError):
+                with suppress(FileNotFoundError, FileExistsError):
                     self._fs.makedirs(posixpath.dirname(full), exist_ok=True)
                     os.replace(source, full)  # fsspec's own move may become a copy
                     return

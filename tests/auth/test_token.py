@@ -171,7 +171,7 @@ WRONG_CLAIMS = {
     "an end that is no number": json.dumps(claims()).replace(f'"exp": {claims()["exp"]}', '"exp": NaN').encode(),
     "an end that is infinite": json.dumps(claims(exp=float("inf"))).encode(),
     "an end that is true": claims(exp=True),
-    "not yet valid": claims(nbf=int(time.time()) + 120),
+    "not yet valid": claims(nbf=int(time.time()) + 24 * 3600),
     "another issuer": claims(iss="https://evil.example.com"),
     "no issuer": claims(iss=None),
     "a list of issuers": claims(iss=[ISSUER]),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import socket
 import ssl
 import threading
 import time
+import warnings
 from contextlib import closing, contextmanager
 from email import message_from_bytes, policy
 from typing import TYPE_CHECKING, Any
@@ -83,6 +85,10 @@ def mail_server(**options: Any) -> Iterator[MailServer]:
 def server() -> Iterator[MailServer]:
     with mail_server() as server:
         yield server
+    # The mail server leaves connections to the garbage collector, whose complaint would come in another test.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,8 @@ import asyncio, atexit, decimal, gc, json, locale, logging, os, random, signal, 
 
 logging.basicConfig(level=logging.WARNING)
 logging.getLogger("the.host").setLevel(logging.INFO)
-import werkzeug, flask, yaml, cachetools, click  # what the registry brings along has a state of its own
+# What the registry brings along has a state of its own.
+import multiprocessing.util, werkzeug, flask, yaml, cachetools, click
 
 def state():
     loggers = {"": logging.getLogger()} | {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import azurite
+from tests.sampling import sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,3 +29,11 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
 def section(emulator: Azurite) -> dict[str, str]:
     """The section `storage.azure` of an empty store."""
     return {**emulator.section, "rootdirectory": f"/{uuid.uuid4()}"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    sample(
+        item
+        for item in items
+        if "/registry-wsgi-objectstore/tests/test_driver.py::TestObjectStoreDriverOnAzure" in item.nodeid
+    )

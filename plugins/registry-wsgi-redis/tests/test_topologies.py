@@ -201,7 +201,8 @@ def test_slots_that_moved_to_another_node_are_followed_without_a_failure(cluster
     with home.client() as old, heir.client(decode_responses=True) as new:
         old.flushall()
         slot, identity = new.execute_command("CLUSTER KEYSLOT", keys_of("a")[0]), new.execute_command("CLUSTER MYID")
-        for client in (new, old):
+        # The new owner first, then all others: one that has not heard of it sends clients back and forth.
+        for client in (new, old, *(node.client() for node in cluster if node not in (home, heir))):
             client.execute_command("CLUSTER SETSLOT", slot, "NODE", identity)
     with pytest.raises(BlobUnknown):
         scoped.stat(CTX, DIGEST)
