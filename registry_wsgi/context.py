@@ -10,10 +10,12 @@ import itertools
 import logging
 import os
 import secrets
+import sys
 import time
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
@@ -137,9 +139,19 @@ class Context:
 
     @contextmanager
     def trace(self, function: str, message: str) -> Iterator[None]:
-        """Log `message` at debug level when the block ends, with a span id, its parent's and the duration."""
+        """Log `message` at debug level when the block ends, with a span id, its parent's, begin and duration.
+
+        `trace.file` and `trace.line` say who called the function that is traced.
+        """
         parent, self.span = self.span, str(uuid.uuid4())
-        fields: dict[str, object] = {"trace.id": self.span, "trace.func": function}
+        caller = sys._getframe(3)  # above contextlib and the function
+        fields: dict[str, object] = {
+            "trace.id": self.span,
+            "trace.func": function,
+            "trace.file": caller.f_code.co_filename,
+            "trace.line": caller.f_lineno,
+            "trace.start": datetime.now(UTC).isoformat(),
+        }
         if parent:
             fields["trace.parent.id"] = parent
         started = time.monotonic()

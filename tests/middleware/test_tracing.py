@@ -65,6 +65,19 @@ def test_driver_calls_are_traced_with_their_request(caplog: pytest.LogCaptureFix
     assert all(record.fields["http.request.id"] for record in traces)  # type: ignore[attr-defined]
 
 
+def test_a_trace_says_when_it_began_and_from_where(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "registry_wsgi")
+    driver, ctx = TracedDriver(InMemoryDriver()), Context()
+    with ctx.trace("outer", "outer"):
+        driver.put_content(ctx, "/a", b"content")
+    inner, outer = (record.fields for record in caplog.records)  # type: ignore[attr-defined]
+    assert inner["trace.parent.id"] == outer["trace.id"]
+    assert "trace.parent.id" not in outer
+    assert inner["trace.file"] == __file__
+    assert outer["trace.start"] <= inner["trace.start"]
+    assert float(inner["trace.duration"].removesuffix("s")) <= float(outer["trace.duration"].removesuffix("s"))
+
+
 class Body(list[bytes]):
     """What a server's file wrapper is to it: an object it knows."""
 
