@@ -38,10 +38,7 @@ def run(client: Client, repository: str) -> Iterator[Finding]:
         go_on = True
         try:
             step(trial)
-        except Stop as stop:
-            trial.problems.append(str(stop))
-            go_on = False
-        except Unreachable as error:
+        except (Stop, Unreachable) as error:
             trial.problems.append(str(error))
             go_on = False
         yield Finding(title, tuple(trial.problems), tuple(trial.notes))
