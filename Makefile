@@ -10,7 +10,7 @@ PLUGINS := $(sort $(dir $(PLUGIN_METADATA)))
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 
-.PHONY: help run test soak lint bench bench-s3 profile clean
+.PHONY: help run test soak lint docs bench bench-s3 profile clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile
@@ -28,6 +28,9 @@ lint: $(VENV)/lint.stamp ## check style, form and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict
+
+docs: $(VENV)/serve.stamp ## write docs/configuration-reference.md anew, which is made from the code
+	$(BIN)/python -m registry_wsgi.config.reference > docs/configuration-reference.md
 
 bench: $(VENV)/test.stamp ## measure against Debian's docker-registry and nginx; ARGS="--rows get-tag patch" is less of it
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -25,3 +25,11 @@ def parse_duration(value: object) -> float:
     if seconds > _LONGEST:
         raise ValueError("too long a duration")
     return -seconds if value.startswith("-") else seconds
+
+
+def format_duration(seconds: float) -> str:
+    """Return whole seconds in the largest unit that leaves nothing over: `168h`, `1m`, `10s`, `0`."""
+    for unit in ("h", "m", "s"):
+        if seconds and seconds % _SECONDS[unit] == 0:
+            return f"{seconds / _SECONDS[unit]:g}{unit}"
+    return f"{seconds:g}s" if seconds else "0"

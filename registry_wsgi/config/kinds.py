@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,7 +23,7 @@ _URL = re.compile(r"https?://[^\s?#]+", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """`parse` returns the checked value or raises ValueError; `allowed` says in words what it takes.
+    """`parse` returns the checked value or raises ValueError; `allowed` says in words what it takes, `noun` in fewer.
 
     Values in `unset` stand for the key's default. Below an `open` kind environment variables may name anything.
     No message shows the value of a `secret` one.
@@ -34,6 +34,12 @@ class Kind:
     unset: tuple[object, ...] = (None,)
     open: bool = False
     secret: bool = False
+    noun: str = ""
+
+    @property
+    def word(self) -> str:
+        """What the reference calls it."""
+        return self.noun or self.allowed
 
 
 def one_of(*names: str, unset: tuple[object, ...] = (None, "")) -> Kind:
@@ -44,7 +50,8 @@ def one_of(*names: str, unset: tuple[object, ...] = (None, "")) -> Kind:
             raise ValueError("not among the names")
         return value.lower()
 
-    return Kind(f"one of {', '.join(names)}" if len(names) > 1 else names[0], parse, unset=unset)
+    allowed = f"one of {', '.join(names)}" if len(names) > 1 else names[0]
+    return Kind(allowed, parse, unset=unset, noun=", ".join(f"`{name}`" for name in names))
 
 
 def _boolean(value: object) -> bool:
@@ -200,32 +207,50 @@ def _header_value(value: object) -> str:
 
 
 ANYTHING = Kind("anything", lambda value: value, open=True)
-BOOLEAN = Kind("true or false", _boolean)
-INTEGER = Kind("an integer", _integer)
-POSITIVE = Kind("an integer, zero or more", _positive)
-DURATION = Kind("a duration, zero or more, such as 30s or 1h30m", _seconds)
+BOOLEAN = Kind("true or false", _boolean, noun="boolean")
+INTEGER = Kind("an integer", _integer, noun="integer")
+POSITIVE = Kind("an integer, zero or more", _positive, noun="integer, zero or more")
+DURATION = Kind("a duration, zero or more, such as 30s or 1h30m", _seconds, noun="duration")
 TEXT = Kind("text", _text, unset=(None, ""))
-ELEMENT = Kind("text that is not empty", _element, unset=())
+FILE = replace(TEXT, noun="path")
+ELEMENT = Kind("text that is not empty", _element, unset=(), noun="text")
+FILES = replace(ELEMENT, noun="path")
+MEDIA_TYPE = replace(ELEMENT, noun="media type")
+PATTERN = replace(ELEMENT, noun="regular expression")
+SERVERS = replace(ELEMENT, noun="`host:port`")
 # YAML reads 0123 and 1e5 as numbers, and what was written is gone then: only quotes keep it.
-SECRET = Kind("text, in quotes if it looks like a number", _text, unset=(None, ""), secret=True)
+SECRET = Kind("text, in quotes if it looks like a number", _text, unset=(None, ""), secret=True, noun="text")
 # A name that is present and empty says "none": it is not the same as an absent one.
-NAME = Kind("a name in text, or empty for none", _name, unset=())
-VERSION = Kind("0.1", _version)
+NAME = Kind("a name in text, or empty for none", _name, unset=(), noun="text, may be empty")
+VERSION = Kind("0.1", _version, noun="`0.1`")
 ADDRESS = Kind(
     "an address such as 127.0.0.1:5000, [::1]:5000, :5000 for all interfaces, or the path of a socket",
     _address,
     unset=(None, ""),
+    noun="`host:port` or path",
 )
-SERVER = Kind("a host and port such as mail.example.com:25", _server, unset=(None, ""))
-PORT = Kind("a host and port such as 127.0.0.1:5001, or :5001 for loopback", _port, unset=(None, ""))
-PATH = Kind("a path such as /metrics, outside /v2/", _path, unset=(None, ""))
-OFF_OR_PATH = Kind("a path such as /healthz, outside /v2/, or empty for none", _off_or_path)
-MAILBOX = Kind("an e-mail address such as registry@example.com", _mailbox, unset=(None, ""))
-PREFIX = Kind("a path that begins and ends with a slash, such as /registry/", _prefix, unset=(None, ""))
-URL = Kind("an absolute URL such as https://registry.example.com", _url, unset=(None, ""))
+SERVER = Kind("a host and port such as mail.example.com:25", _server, unset=(None, ""), noun="`host:port`")
+PORT = Kind(
+    "a host and port such as 127.0.0.1:5001, or :5001 for loopback", _port, unset=(None, ""), noun="`host:port`"
+)
+PATH = Kind("a path such as /metrics, outside /v2/", _path, unset=(None, ""), noun="path")
+OFF_OR_PATH = Kind("a path such as /healthz, outside /v2/, or empty for none", _off_or_path, noun="path, may be empty")
+MAILBOX = Kind("an e-mail address such as registry@example.com", _mailbox, unset=(None, ""), noun="e-mail address")
+MAILBOXES = replace(MAILBOX, unset=())
+PREFIX = Kind("a path that begins and ends with a slash, such as /registry/", _prefix, unset=(None, ""), noun="path")
+URL = Kind("an absolute URL such as https://registry.example.com", _url, unset=(None, ""), noun="absolute URL")
 # It may have a password before the host, or a token behind the question mark.
 ENDPOINT = Kind(
-    "an absolute URL such as https://example.com/events?registry=1", _endpoint, unset=(None, ""), secret=True
+    "an absolute URL such as https://example.com/events?registry=1",
+    _endpoint,
+    unset=(None, ""),
+    secret=True,
+    noun="absolute URL",
 )
-MAPPING = Kind("a mapping with keys in text", _mapping, open=True)
-HEADERS = Kind("a mapping of header names to lists of text, such as {X-Frame-Options: [deny]}", _headers, open=True)
+MAPPING = Kind("a mapping with keys in text", _mapping, open=True, noun="mapping")
+HEADERS = Kind(
+    "a mapping of header names to lists of text, such as {X-Frame-Options: [deny]}",
+    _headers,
+    open=True,
+    noun="mapping of lists",
+)
