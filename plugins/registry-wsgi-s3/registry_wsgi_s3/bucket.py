@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError
 from urllib3.exceptions import HTTPError
 
 from registry_wsgi.errors import DriverError
 from registry_wsgi_s3.failures import translated
+from registry_wsgi_s3.hot import HotCalls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from registry_wsgi_s3.parameters import Access
+
 BATCH = 1000
 """The keys that are listed, or deleted, with one request at most."""
+_METADATA: Final = "x-amz-meta-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +66,11 @@ class Bucket:
     Raises PathNotFound where the object or the upload is not there, and other DriverErrors once all tries failed.
     """
 
-    def __init__(self, client: Any, driver: str, name: str, root: str, headers: Mapping[str, str]) -> None:
+    def __init__(self, access: Access, driver: str, root: str, headers: Mapping[str, str]) -> None:
         self.driver = driver
-        self.name = name
-        self._client = client
+        self.name = access.bucket
+        self._client = access.client()
+        self._hot = HotCalls(self._client, access)
         self._headers = dict(headers)
         self.root = root.strip("/")
 
@@ -81,17 +86,15 @@ class Bucket:
     def put(self, key: str, content: bytes | bytearray | memoryview, **more: Any) -> str:
         """Write an object whole and return its entity tag. `more` are conditions, and metadata."""
         with self._translated(key, "PutObject"):
-            return str(
-                self._client.put_object(Bucket=self.name, Key=key, Body=content, **self._headers, **more)["ETag"]
-            )
+            return self._hot.ask("PutObject", key, self._headers | more, content)[0]["etag"]
 
     def get(self, key: str, offset: int = 0, etag: str = "") -> tuple[Object, Any]:
         """Return what is known of an object and the stream of its bytes from the offset, which has to be closed."""
         asked = {"Range": f"bytes={offset}-"} if offset else {}
         asked |= {"IfMatch": etag} if etag else {}
         with self._translated(key, "GetObject"):
-            answer = self._client.get_object(Bucket=self.name, Key=key, **asked)
-            return _object(answer, offset), answer["Body"]
+            answer, body = self._hot.ask("GetObject", key, asked)
+            return _object(answer, offset), body
 
     def content(self, key: str) -> tuple[Object, bytes]:
         """Return what is known of a small object and all its bytes."""
@@ -100,9 +103,9 @@ class Bucket:
 
     def _whole(self, key: str, tries: int = 3) -> tuple[Object, bytes]:
         """The client tries a request again by itself, but not the reading of what it answered."""
-        answer = self._client.get_object(Bucket=self.name, Key=key)
+        answer, body = self._hot.ask("GetObject", key)
         try:
-            with answer["Body"] as body:
+            with body:
                 return _object(answer), body.read()
         except (BotoCoreError, HTTPError, OSError):
             if tries == 1:
@@ -111,7 +114,7 @@ class Bucket:
 
     def head(self, key: str) -> Object:
         with self._translated(key, "HeadObject"):
-            return _object(self._client.head_object(Bucket=self.name, Key=key))
+            return _object(self._hot.ask("HeadObject", key)[0])
 
     def delete(self, keys: Sequence[str]) -> None:
         """Delete the objects, whether they are there or not, a thousand with one request."""
@@ -162,10 +165,8 @@ class Bucket:
 
     def put_part(self, key: str, upload: str, number: int, content: bytes | bytearray) -> Part:
         with self._translated(key, "UploadPart"):
-            answer = self._client.upload_part(
-                Bucket=self.name, Key=key, UploadId=upload, PartNumber=number, Body=content
-            )
-        return Part(len(content), answer["ETag"])
+            answer, _ = self._hot.ask("UploadPart", key, {"UploadId": upload, "PartNumber": number}, content)
+        return Part(len(content), answer["etag"])
 
     def copy_part(self, source: str, etag: str, *, key: str, upload: str, number: int, start: int, end: int) -> Part:
         """Make the bytes of `source` from `start` up to `end` a part; the source has to have the entity tag."""
@@ -217,13 +218,13 @@ class Bucket:
         return translated(self.driver, self.path(key), operation)
 
 
-def _object(answer: Mapping[str, Any], offset: int = 0) -> Object:
-    modified = answer["LastModified"].timestamp()
-    date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+def _object(headers: Mapping[str, str], offset: int = 0) -> Object:
+    modified = parsedate_to_datetime(headers["last-modified"]).timestamp()
+    date = headers.get("date")
     return Object(
-        size=answer["ContentLength"] + offset,
+        size=int(headers["content-length"]) + offset,
         modified=modified,
-        etag=answer.get("ETag", ""),
+        etag=headers.get("etag", ""),
         age=parsedate_to_datetime(date).timestamp() - modified if date else 0.0,
-        metadata=answer.get("Metadata", {}),
+        metadata={name[len(_METADATA) :]: value for name, value in headers.items() if name.startswith(_METADATA)},
     )

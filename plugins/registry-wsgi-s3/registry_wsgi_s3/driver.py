@@ -98,7 +98,7 @@ class S3Driver:
         self._sizes = parameters.checked_sizes(
             chunksize, multipartcopychunksize, multipartcopythresholdsize, multipartcopymaxconcurrency
         )
-        self._bucket = Bucket(access.client(), self.name, bucket, rootdirectory, headers)
+        self._bucket = Bucket(access, self.name, rootdirectory, headers)
         self._signer = access.redirect_client() if redirectendpoint else None
         self._pool = ThreadPoolExecutor(_SENDERS, thread_name_prefix="s3")
         self._lease = float(uploadlease)

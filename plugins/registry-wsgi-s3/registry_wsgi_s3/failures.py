@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _MISSING: Final = frozenset({"NoSuchKey", "404", "NotFound", "NoSuchUpload"})
 _UNMET: Final = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict", "409"})
 _UNABLE: Final = frozenset({"NotImplemented", "501"})
+PLAIN: Final = _MISSING | _UNMET | _UNABLE
+"""The codes that are an answer: to ask again would not help."""
 _HINTS: Final = {
     "ExpiredToken": "the credentials have expired",
     "ExpiredTokenException": "the credentials have expired",

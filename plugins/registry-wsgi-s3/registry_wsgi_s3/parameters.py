@@ -10,8 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
+import botocore.session
+import urllib3
 from botocore.config import Config
+from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError
+from botocore.httpsession import get_cert_path
 
 from registry_wsgi.errors import ConfigurationError
 
@@ -131,6 +135,24 @@ class Access:
         """Return the client that signs the URLs for others. Raises ConfigurationError."""
         return self._client(self.redirectendpoint or self.regionendpoint)
 
+    def credentials(self) -> Any:
+        """Return botocore's credentials, which may renew themselves; None where there are none to be found."""
+        if self.accesskey:
+            return Credentials(self.accesskey, self.secretkey, self.sessiontoken or None)
+        with _making:
+            return _session().get_credentials()
+
+    def connections(self, origin: str) -> urllib3.HTTPConnectionPool:
+        """Return connections to the store that stay open, with the timeouts and certificates of the client's."""
+        trusted = False if self.skipverify else _core().get_config_variable("ca_bundle") or True
+        tls = {"cert_reqs": "CERT_NONE"} if self.skipverify else {"ca_certs": get_cert_path(trusted)}
+        return urllib3.connection_from_url(
+            origin,
+            maxsize=CONNECTIONS,
+            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+            **(tls if origin.startswith("https:") else {}),
+        )
+
     def _client(self, endpoint: str) -> Any:
         if endpoint and "://" not in endpoint:
             endpoint = f"{'https' if self.secure else 'http'}://{endpoint}"
@@ -179,8 +201,13 @@ class Access:
 
 
 @functools.cache
+def _core() -> Any:
+    return botocore.session.get_session()
+
+
+@functools.cache
 def _session() -> Any:
-    return boto3.session.Session()
+    return boto3.session.Session(botocore_session=_core())
 
 
 def warn_of(*, loglevel: str) -> None:

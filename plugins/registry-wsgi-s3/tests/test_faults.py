@@ -55,7 +55,8 @@ def healthy(section):
 
 @pytest.fixture
 def driver(section, proxy, monkeypatch):
-    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda seconds: None))  # between two tries
+    for module in ("botocore.endpoint", "registry_wsgi_s3.hot"):  # between two tries
+        monkeypatch.setattr(f"{module}.time", SimpleNamespace(sleep=lambda seconds: None))
     monkeypatch.setattr(parameters, "READ_SECONDS", 5)
     return S3Driver(**section | {"regionendpoint": proxy.endpoint, "uploadlease": 1})
 
