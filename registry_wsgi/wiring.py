@@ -53,6 +53,7 @@ def create_registry(config: Configuration, measurements: Measurements | None = N
         validation=_validation(config.validation),
         delete_enabled=config.storage.delete_enabled,
         signer=_signer(config.schema1),
+        believed=config.responses.ttl if _calls_count(driver) else 0.0,
     )
 
 
@@ -92,22 +93,27 @@ def caching(config: Configuration, registry: Registry) -> tuple[list[Layer], str
     driver = driver.measured if isinstance(driver, MeasuredDriver) else driver
     if not chosen.enabled:
         return [], ""
+    if isinstance(driver, TracedDriver):
+        return [], "no answers are remembered: log.level is debug, so that every call of the driver is logged"
     remark = ""
-    if abilities.probe(driver, paths.ROOT) is None:
+    if _calls_count(driver):
         why = f"the driver {driver.name} cannot tell cheaply what has changed"
-        if isinstance(driver, TracedDriver):
-            why = "log.level is debug, so that every call of the driver is logged"
-        if not chosen.ttl:
+        if not registry.recent.seconds:
             return [], f"no answers are remembered: {why}"
         remark = f"{why}: what another process deletes is served by digest for up to {chosen.ttl:g} s (cache.responses)"
     options = {
         "driver": driver,
         "maxbytes": chosen.maxbytes,
-        "ttl": chosen.ttl,
+        "recent": registry.recent,
         "blobs": config.storage.redirect_disable or not isinstance(driver, Redirecting),
         "headers": added_headers(config),
     }
     return [Layer("caching", CachingLayer, options)], remark
+
+
+def _calls_count(driver: StorageDriver) -> bool:
+    """Tell whether each look at storage is a call that a client waits for: there is no cheaper one to be had."""
+    return abilities.probe(driver, paths.ROOT) is None and not isinstance(driver, TracedDriver)
 
 
 def added_headers(config: Configuration) -> tuple[tuple[str, str], ...]:

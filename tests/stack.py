@@ -79,12 +79,13 @@ def stack_over(
     options: Options | None = None,
     signer: ManifestSigner | None = None,
     responses: Mapping[str, Any] | None = None,
+    believed: float = 0.0,
 ) -> TestApp:
     """Return a stack; with `responses`, the options of the caching layer, that layer is in it."""
-    registry = Registry(driver, cache=cache, delete_enabled=delete_enabled, signer=signer)
+    registry = Registry(driver, cache=cache, delete_enabled=delete_enabled, signer=signer, believed=believed)
     layers = [Layer("tracing", TracingLayer)]
     if responses is not None:
-        layers.append(Layer("caching", CachingLayer, {"driver": driver, **responses}))
+        layers.append(Layer("caching", CachingLayer, {"driver": driver, "recent": registry.recent, **responses}))
     return TestApp(compose(create_core(registry, options), layers))
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from registry_wsgi.context import Context
 from registry_wsgi.descriptor import CANONICAL_ALGORITHM, Digest
+from registry_wsgi.errors import DriverError
 from registry_wsgi.interfaces import Probing
 from registry_wsgi.mediatypes import SCHEMA1_MANIFESTS
 from registry_wsgi.reference import Tag
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from registry_wsgi.context import Event
     from registry_wsgi.interfaces import StorageDriver
     from registry_wsgi.routes import Route
+    from registry_wsgi.storage.recent import RecentLinks
 
     Headers = Sequence[tuple[str, str]]
     Check = Callable[[], bool]
@@ -49,16 +51,18 @@ class Answer:
 class Answers:
     """Tells which answers of the core can be given again, over one driver.
 
-    Content of more than `largest` bytes is read anew each time. Where the driver cannot probe, what was asked for by
-    digest is believed for `ttl` seconds.
+    Content of more than `largest` bytes is read anew each time. Where the driver cannot probe, only manifests are
+    kept: a tag is read each time, which is one call, and the links are those of `recent`, if it believes anything.
     """
 
-    def __init__(self, driver: StorageDriver, *, largest: int, ttl: float) -> None:
+    def __init__(self, driver: StorageDriver, *, largest: int, recent: RecentLinks | None) -> None:
         # Asking an object for a Protocol's methods takes longer than all that is done here for a request.
         self._probe = driver.probe if isinstance(driver, Probing) else _unable
         self.probing = self._probe(paths.ROOT) is not None
+        self._driver = driver
         self._largest = largest
-        self._ttl = ttl
+        self._recent = recent if recent is not None and recent.seconds else None
+        self._ctx = Context()  # of no request in particular
 
     def worth_keeping(
         self, route: Route, status: str, headers: Headers, body: Iterable[bytes], events: Sequence[Event]
@@ -74,9 +78,14 @@ class Answers:
             return None
         if not digest.startswith(f"{CANONICAL_ALGORITHM}:"):
             return None
-        stands = self._stands(route, Digest(digest))
         # The tag's link may hold another digest: that of a list of which this is one image, or of a push just now.
-        if not stands or not all(each() for each in stands):
+        if self.probing:
+            stands = self._probes(route, Digest(digest))
+            stand = all(each() for each in stands)
+        else:
+            stands = self._calls(route, Digest(digest))
+            stand = any(event.descriptor is not None and event.descriptor.digest == digest for event in events)
+        if not stands or not stand:
             return None
         content = b"".join(body) if isinstance(body, list) else None
         if content is not None and len(content) > self._largest:
@@ -85,7 +94,7 @@ class Answers:
             status, headers, events, stands, content, paths.blob_data(Digest(digest)), int(found["content-length"])
         )
 
-    def _stands(self, route: Route, digest: Digest) -> Sequence[Check]:
+    def _probes(self, route: Route, digest: Digest) -> Sequence[Check]:
         asked: list[tuple[str, bytes | None]]
         if route.resource is Resource.BLOB:
             asked = [(paths.layer_link(route.name, digest), None), (paths.blob_data(digest), None)]
@@ -95,14 +104,29 @@ class Answers:
                 asked.insert(0, (paths.tag_current_link(route.name, Tag(route.argument)), digest.encode()))
         probes = [self._probe(path, content) for path, content in asked]
         stands = [probe for probe in probes if probe is not None]
-        if len(stands) == len(probes):
-            return stands
-        return [partial(_before, time.monotonic() + self._ttl)] if self._ttl and route.argument == digest else []
+        return stands if len(stands) == len(probes) else []
+
+    def _calls(self, route: Route, digest: Digest) -> Sequence[Check]:
+        if self._recent is None or route.resource is Resource.BLOB:
+            return []
+        linked = partial(self._linked, self._recent, paths.revision_link(route.name, digest))
+        if route.argument == digest:
+            return [linked]
+        return [partial(self._holds, paths.tag_current_link(route.name, Tag(route.argument)), digest.encode()), linked]
+
+    def _linked(self, recent: RecentLinks, path: str) -> bool:
+        try:
+            recent.stat(self._ctx, path)
+        except DriverError:
+            return False
+        return True
+
+    def _holds(self, path: str, content: bytes) -> bool:
+        try:
+            return self._driver.get_content(self._ctx, path) == content
+        except DriverError:
+            return False
 
 
 def _unable(path: str, content: bytes | None = None) -> None:
     """Probe as a driver does that cannot."""
-
-
-def _before(deadline: float) -> bool:
-    return time.monotonic() < deadline

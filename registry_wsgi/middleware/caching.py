@@ -4,7 +4,7 @@ Nothing is believed without a look at what it stands on, which costs a fraction 
 
     manifest by tag      the tag's link holds the digest still, and the link of the revision is there
     manifest by digest   the link of the revision is there
-    blob                 the link of the layer is there, and so is the data
+    blob                 the link of the layer is there, and so is the data; only where a look costs next to nothing
 
 So what another process deletes or tags anew is seen by the next request. Status, headers, content and events are the
 core's own. It is also the core that answers what is asked on a condition or in part.
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from registry_wsgi.context import Context
     from registry_wsgi.interfaces import StorageDriver, WSGIApplication
     from registry_wsgi.middleware.answers import Headers
+    from registry_wsgi.storage.recent import RecentLinks
 
     Key = tuple[str, str, str | None]
 
@@ -51,9 +52,9 @@ _LONGEST_ACCEPT = 2048
 class CachingLayer:
     """Remembers answers in `maxbytes` of memory, the longest unused forgotten first.
 
-    On a driver that cannot probe, answers by digest are believed for `ttl` seconds: for so long a delete through
-    another process is not seen. `blobs` is False where clients may be sent elsewhere for them, which is decided anew
-    each time. `headers` are those that the core adds to every answer.
+    On a driver that cannot probe, links are believed as `recent` does, and nothing is remembered without it. `blobs`
+    is False where clients may be sent elsewhere for them, which is decided anew each time. `headers` are those that
+    the core adds to every answer.
     """
 
     stage = Stage.ANSWER
@@ -64,16 +65,15 @@ class CachingLayer:
         *,
         driver: StorageDriver,
         maxbytes: int = 64 * 1024 * 1024,
-        ttl: float = 0.0,
+        recent: RecentLinks | None = None,
         blobs: bool = True,
         headers: Headers = (),
     ) -> None:
         self._app = app
         self._driver = driver
-        self._ttl = ttl
         self._blobs = blobs
         self._added = (API_VERSION, *headers)
-        self._core_answers = Answers(driver, largest=maxbytes // 8, ttl=ttl)
+        self._core_answers = Answers(driver, largest=maxbytes // 8, recent=recent)
         self._remembered: LRUCache[Key, Answer] = LRUCache(maxbytes, getsizeof=lambda answer: answer.weight)
         self._lock = threading.Lock()  # Even a look-up changes the order of an LRU cache.
 
@@ -81,7 +81,7 @@ class CachingLayer:
         ctx: Context = environ[ENVIRON_KEY]
         key = self._key(ctx, environ)
         if key is None:
-            return self._pass_on(environ, start_response)
+            return self._app(environ, start_response)
         answer = self._standing(key)
         if answer is not None and (body := self._body(answer, ctx, environ)) is not None:
             ctx.events.extend(answer.events)
@@ -171,11 +171,3 @@ class CachingLayer:
             RequestBody(environ).discard()
         start_response(status_line(status), [*headers.items(), *self._added])
         return []
-
-    def _pass_on(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        body = self._app(environ, start_response)
-        if self._ttl and environ["REQUEST_METHOD"] == "DELETE":
-            # What this process has deleted itself it does not show, whatever the time.
-            with self._lock:
-                self._remembered.clear()
-        return body

@@ -7,6 +7,7 @@ first is ever written.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from registry_wsgi.descriptor import CANONICAL_ALGORITHM, Descriptor, Digest
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from registry_wsgi.context import Context
     from registry_wsgi.interfaces import BlobAccessController, BlobStatter, BlobWriter, FileReader, StorageDriver
     from registry_wsgi.storage.blobs import GlobalBlobStore
+    from registry_wsgi.storage.recent import RecentLinks
     from registry_wsgi.storage.uploads import BlobUpload, Uploads
 
     LinkPath = Callable[[Digest], str]
@@ -27,9 +29,12 @@ if TYPE_CHECKING:
 class LinkedBlobStatter:
     """A BlobAccessController over link files: no link, no blob."""
 
-    def __init__(self, driver: StorageDriver, target: BlobStatter, link_paths: tuple[LinkPath, ...]) -> None:
+    def __init__(
+        self, driver: StorageDriver, target: BlobStatter, link_paths: tuple[LinkPath, ...], recent: RecentLinks
+    ) -> None:
         self._driver = driver
         self._target = target
+        self._recent = recent
         self._link_paths = link_paths
 
     def resolve(self, ctx: Context, digest: Digest) -> Digest:
@@ -43,11 +48,14 @@ class LinkedBlobStatter:
 
     def _read(self, ctx: Context, digest: Digest) -> Digest:
         for link_path in self._link_paths:
+            path = link_path(digest)
+            asked = time.monotonic()
             try:
-                content = self._driver.get_content(ctx, link_path(digest))
+                content = self._driver.get_content(ctx, path)
             except PathNotFound:
                 continue
-            return parse_link(content, link_path(digest))
+            self._recent.saw(path, asked)
+            return parse_link(content, path)
         raise BlobUnknown(digest)
 
     def stat(self, ctx: Context, digest: Digest) -> Descriptor:
@@ -58,7 +66,7 @@ class LinkedBlobStatter:
             return self._resolves(ctx, digest)
         for link_path in self._link_paths:
             try:
-                self._driver.stat(ctx, link_path(digest))
+                self._recent.stat(ctx, link_path(digest))
             except PathNotFound:
                 continue
             return True
@@ -74,7 +82,10 @@ class LinkedBlobStatter:
     def link(self, ctx: Context, canonical: Digest, aliases: Iterable[Digest] = ()) -> None:
         """Write the canonical link, then those of other digests of the same content."""
         for digest in dict.fromkeys((canonical, *aliases)):
-            self._driver.put_content(ctx, self._link_paths[0](digest), canonical.encode())
+            path = self._link_paths[0](digest)
+            asked = time.monotonic()
+            self._driver.put_content(ctx, path, canonical.encode())
+            self._recent.saw(path, asked)
 
     def set_descriptor(self, ctx: Context, digest: Digest, descriptor: Descriptor) -> None:
         """Do nothing: links hold no descriptor."""
@@ -91,6 +102,8 @@ class LinkedBlobStatter:
             self._driver.delete(ctx, path)
         except PathNotFound:
             return False
+        finally:
+            self._recent.forget(path)
         return True
 
 

@@ -15,6 +15,7 @@ from registry_wsgi.storage.blobs import GlobalBlobStore
 from registry_wsgi.storage.cached import CachedBlobStatter
 from registry_wsgi.storage.linked import LinkedBlobStatter, LinkedBlobStore
 from registry_wsgi.storage.manifests import ManifestStore
+from registry_wsgi.storage.recent import RecentLinks
 from registry_wsgi.storage.referrers import ReferrerStore
 from registry_wsgi.storage.schema1 import Schema1Manifests
 from registry_wsgi.storage.signatures import SignatureStore
@@ -44,7 +45,8 @@ class Registry:
 
     `cache` remembers descriptors; without one every look-up asks the driver. `validation` says what manifests must
     be beyond their format. `delete_enabled`
-    allows blobs, manifests and tags to be deleted. A `signer` allows manifests of schema 1 to be pushed.
+    allows blobs, manifests and tags to be deleted. A `signer` allows manifests of schema 1 to be pushed. A link that
+    was seen is believed for `believed` seconds by whoever reads.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Registry:
         validation: ManifestValidation | None = None,
         delete_enabled: bool = False,
         signer: ManifestSigner | None = None,
+        believed: float = 0.0,
     ) -> None:
         self.driver = driver
         self.cache = cache
@@ -62,6 +65,7 @@ class Registry:
         self.delete_enabled = delete_enabled
         self.signer = signer
         self.blobs = GlobalBlobStore(driver)
+        self.recent = RecentLinks(driver, believed)
 
     @cached_property
     def fetchers(self) -> ThreadPoolExecutor:
@@ -104,7 +108,7 @@ class Repository:
 
     @cached_property
     def blobs(self) -> LinkedBlobStore:
-        links = LinkedBlobStatter(self._registry.driver, self._registry.blobs, (partial(paths.layer_link, self.name),))
+        links = self._links(partial(paths.layer_link, self.name))
         return self._store(links, self._cached(links))
 
     @cached_property
@@ -143,9 +147,12 @@ class Repository:
     @cached_property
     def _revisions(self) -> LinkedBlobStore:
         # Release 2.1.0 linked manifests as layers; its trees are still about.
-        link_paths = (partial(paths.revision_link, self.name), partial(paths.layer_link, self.name))
-        links = LinkedBlobStatter(self._registry.driver, self._registry.blobs, link_paths)
+        links = self._links(partial(paths.revision_link, self.name), partial(paths.layer_link, self.name))
         return self._store(links, links)
+
+    def _links(self, *link_paths: Callable[[Digest], str]) -> LinkedBlobStatter:
+        registry = self._registry
+        return LinkedBlobStatter(registry.driver, registry.blobs, link_paths, registry.recent)
 
     def _cached(self, links: LinkedBlobStatter) -> BlobAccessController:
         cache = self._registry.cache

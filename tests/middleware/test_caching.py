@@ -47,13 +47,13 @@ def driver(tmp_path: Path) -> CountingDriver:
     return CountingDriver(FilesystemDriver(rootdirectory=tmp_path))
 
 
-def process(driver: StorageDriver, **responses: Any) -> TestApp:
+def process(driver: StorageDriver, believed: float = 0.0, **responses: Any) -> TestApp:
     """Return a registry as another process would have it: with caches of its own."""
-    return stack_over(driver, cache=InMemoryCacheProvider(), responses=responses)
+    return stack_over(driver, cache=InMemoryCacheProvider(), responses=responses, believed=believed)
 
 
-def pushed(driver: StorageDriver, **responses: Any) -> TestApp:
-    app = process(driver, **responses)
+def pushed(driver: StorageDriver, believed: float = 0.0, **responses: Any) -> TestApp:
+    app = process(driver, believed, **responses)
     push_image(app, "a/b", "v1", SMALL, LARGE)
     return app
 
@@ -305,34 +305,61 @@ def unable() -> Iterator[Unable]:
     return Unable(InMemoryDriver())
 
 
-def test_without_probes_answers_by_digest_are_believed_for_a_time(unable: Unable) -> None:
-    app = pushed(unable, ttl=3600)
+def test_without_probes_a_tag_is_read_each_time_and_links_are_believed_for_a_time(unable: Unable) -> None:
+    app = pushed(unable, believed=3600)
     for path in (BY_DIGEST, BLOB, BY_TAG):
         app.get(path, status=200)
     unable.taken()
     assert app.get(BY_DIGEST, status=200).body == MANIFEST
-    assert app.get(BLOB, status=200).body == SMALL
     assert unable.taken() == []
-    app.get(BY_TAG, status=200)
-    assert unable.taken() != []
+    assert app.get(BY_TAG, status=200).body == MANIFEST
+    assert unable.taken() == ["get_content link"]
+    assert app.get(BLOB, status=200).body == SMALL
+    assert unable.taken() == ["reader data"]
     stack_over(unable).delete(BY_DIGEST, status=202)
     app.get(BY_DIGEST, status=200)
     app.get(BY_TAG, status=404)
 
 
 def test_without_probes_nothing_is_believed_after_that_time(unable: Unable) -> None:
-    app = pushed(unable, ttl=0.05)
-    app.get(BY_DIGEST, status=200)
-    stack_over(unable).delete(BY_DIGEST, status=202)
+    app = pushed(unable, believed=0.05)
+    for path in (BY_DIGEST, BLOB):
+        app.get(path, status=200)
+        stack_over(unable).delete(path, status=202)
     time.sleep(0.06)
-    app.get(BY_DIGEST, status=404)
+    for path in (BY_DIGEST, BLOB):
+        app.get(path, status=404)
+
+
+def test_without_probes_and_belief_every_link_is_looked_for(unable: Unable) -> None:
+    app = pushed(unable)
+    for path in (BY_DIGEST, BLOB):
+        app.get(path, status=200)
+        stack_over(unable).delete(path, status=202)
+        app.get(path, status=404)
 
 
 def test_without_probes_a_process_sees_its_own_deletes(unable: Unable) -> None:
-    app = pushed(unable, ttl=3600)
-    app.get(BY_DIGEST, status=200)
-    app.delete(BY_DIGEST, status=202)
-    app.get(BY_DIGEST, status=404)
+    app = pushed(unable, believed=3600)
+    for path in (BY_DIGEST, BLOB):
+        app.get(path, status=200)
+        app.delete(path, status=202)
+        app.get(path, status=404)
+
+
+def test_without_probes_a_tag_that_moves_is_seen_at_once(unable: Unable) -> None:
+    app, other = pushed(unable, believed=3600), process(unable)
+    for payload in (OTHER, MANIFEST):
+        app.get(BY_TAG, status=200)
+        other.put(BY_TAG, payload, headers=TYPE, status=201)
+        assert set(both(app, BY_TAG, 200)) == {Digest.of(payload)}
+
+
+def test_what_another_process_decides_about_a_write_is_never_believed(unable: Unable) -> None:
+    app = pushed(unable, believed=3600)
+    app.get(BLOB, status=200)
+    stack_over(unable).delete(BLOB, status=202)
+    app.put("/v2/a/b/manifests/v2", MANIFEST, headers=TYPE, status=400)
 
 
 def test_the_layer_is_there_only_where_it_can_be_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
@@ -346,12 +373,9 @@ def test_the_layer_is_there_only_where_it_can_be_and_says_so(caplog: pytest.LogC
     assert caches()
     assert not caches(cache={"responses": {"enabled": False}})
     assert caplog.messages == []
-    assert not caches(log={"level": "debug"})
-    assert caches(log={"level": "debug"}, cache={"responses": {"ttl": "10s"}})
-    why = "log.level is debug, so that every call of the driver is logged"
+    assert not caches(log={"level": "debug"}, cache={"responses": {"ttl": "10s"}})
     assert caplog.messages == [
-        f"no answers are remembered: {why}",
-        f"{why}: what another process deletes is served by digest for up to 10 s (cache.responses)",
+        "no answers are remembered: log.level is debug, so that every call of the driver is logged"
     ]
 
 

@@ -87,8 +87,8 @@ KEYS: Final = (
     ),
     ours(
         "cache.responses.ttl",
-        "how long answers by digest are believed where storage cannot be asked cheaply; 0 is not at all",
+        "how long a link that was seen is believed where each look at storage is a call, as with S3; 0 is not at all",
         DURATION,
-        0.0,
+        1.0,
     ),
 )
