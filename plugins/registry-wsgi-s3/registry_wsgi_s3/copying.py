@@ -7,11 +7,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from registry_wsgi.errors import DriverError
-from registry_wsgi_s3.parameters import LARGEST_PART
+from registry_wsgi_s3.section import LARGEST_PART
 
 if TYPE_CHECKING:
     from registry_wsgi_s3.bucket import Bucket, Object, Part
-    from registry_wsgi_s3.parameters import Sizes
+    from registry_wsgi_s3.section import Sizes
 
 
 def copy(bucket: Bucket, source: str, found: Object, target: str, sizes: Sizes) -> None:

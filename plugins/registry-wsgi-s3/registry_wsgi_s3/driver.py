@@ -8,15 +8,17 @@ is durable when a call returns. What a client uploads stays in the store between
 
 from __future__ import annotations
 
+import inspect
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from registry_wsgi.drivers.checks import check_offset, check_path
-from registry_wsgi.errors import ConfigurationError, PathNotFound
+from registry_wsgi.errors import PathNotFound
 from registry_wsgi.interfaces import FileInfo
-from registry_wsgi_s3 import abandoned, copying, listing, parameters, state
+from registry_wsgi_s3 import abandoned, access, copying, listing, state
 from registry_wsgi_s3.bucket import Bucket
 from registry_wsgi_s3.reader import ObjectReader
+from registry_wsgi_s3.section import Section
 from registry_wsgi_s3.stream import PartStream
 from registry_wsgi_s3.writer import ResumableWriter, StagedWriter, open_writer
 
@@ -32,76 +34,19 @@ _REDIRECTED: Final = {"GET": "get_object", "HEAD": "head_object"}
 
 
 class S3Driver:
-    """The storage drivers `s3` and `s3aws`, with the parameters of registry:2 and registry:3.
-
-    `uploadlease` is ours: the seconds for which an upload stays held after the process that wrote it died.
-    Raises ConfigurationError; the store is first asked by the first request.
-    """
+    """The storage drivers `s3` and `s3aws`. Raises ConfigurationError; the store is asked by the first request."""
 
     name = "s3"
+    __signature__: Final = inspect.signature(Section, eval_str=True)
 
-    def __init__(
-        self,
-        *,
-        bucket: str,
-        region: str = "",
-        regionendpoint: str = "",
-        accesskey: str = "",
-        secretkey: str = "",
-        sessiontoken: str = "",
-        encrypt: bool = False,
-        keyid: str = "",
-        secure: bool = True,
-        skipverify: bool = False,
-        v4auth: bool = True,
-        chunksize: int | str = 10 * parameters.MEBIBYTE,
-        multipartcopychunksize: int | str = 32 * parameters.MEBIBYTE,
-        multipartcopymaxconcurrency: int | str = 100,
-        multipartcopythresholdsize: int | str = 32 * parameters.MEBIBYTE,
-        rootdirectory: str = "",
-        storageclass: str = "STANDARD",
-        objectacl: str = "private",
-        useragent: str = "",
-        loglevel: str = "off",
-        forcepathstyle: bool = False,
-        usedualstack: bool = False,
-        accelerate: bool = False,
-        usefipsendpoint: bool = False,
-        redirectendpoint: str = "",
-        uploadlease: int = 30,
-    ) -> None:
-        if not v4auth:
-            raise ConfigurationError("v4auth: false asks for signatures of version 2, which no store has to take")
-        if not 1 <= uploadlease <= 3600:
-            raise ConfigurationError(f"uploadlease must be a number of seconds from 1 to 3600, not {uploadlease}")
-        access = parameters.Access(
-            bucket=bucket,
-            region=region,
-            regionendpoint=regionendpoint,
-            redirectendpoint=redirectendpoint,
-            accesskey=accesskey,
-            secretkey=secretkey,
-            sessiontoken=sessiontoken,
-            secure=secure,
-            skipverify=skipverify,
-            forcepathstyle=forcepathstyle,
-            usedualstack=usedualstack,
-            accelerate=accelerate,
-            usefipsendpoint=usefipsendpoint,
-            useragent=useragent,
-        )
-        access.check()
-        headers = parameters.object_headers(
-            encrypt=encrypt, keyid=keyid, storageclass=storageclass, objectacl=objectacl
-        )
-        parameters.warn_of(loglevel=loglevel)
-        self._sizes = parameters.checked_sizes(
-            chunksize, multipartcopychunksize, multipartcopythresholdsize, multipartcopymaxconcurrency
-        )
-        self._bucket = Bucket(access, self.name, rootdirectory, headers)
-        self._signer = access.redirect_client() if redirectendpoint else None
+    def __init__(self, **parameters: Any) -> None:
+        section = Section(**parameters)
+        section.check()
+        self._sizes = section.sizes()
+        self._bucket = Bucket(section, self.name)
+        self._signer = access.redirect_client(section) if section.redirectendpoint else None
         self._pool = ThreadPoolExecutor(_SENDERS, thread_name_prefix="s3")
-        self._lease = float(uploadlease)
+        self._lease = float(section.uploadlease)
 
     def get_content(self, ctx: Context, path: str) -> bytes:
         check_path(self.name, path)

@@ -25,12 +25,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.utils import get_environ_proxies
 from urllib3.exceptions import HTTPError
 
+from registry_wsgi_s3 import access
 from registry_wsgi_s3.failures import PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from registry_wsgi_s3.parameters import Access
+    from registry_wsgi_s3.section import Section
 
     Content = bytes | bytearray | memoryview
     Answer = tuple[Mapping[str, str], Any]
@@ -53,9 +54,9 @@ _CODE: Final = re.compile(rb"<Code>([A-Za-z]+)</Code>")
 class HotCalls:
     """Calls of one bucket. Raises what boto3 raises."""
 
-    def __init__(self, client: Any, access: Access) -> None:
+    def __init__(self, client: Any, section: Section) -> None:
         self._client = client
-        self._access = access
+        self._section = section
 
     def ask(self, operation: str, key: str, parameters: Mapping[str, Any] = NONE, content: Content = b"") -> Answer:
         """Return the headers, with names in lower case, and the body; that of GetObject is a stream to be closed.
@@ -67,7 +68,7 @@ class HotCalls:
             return answer
         call = getattr(self._client, _OPERATIONS[operation][1])
         body = {"Body": content} if _OPERATIONS[operation][0] == "PUT" else {}
-        found = call(Bucket=self._access.bucket, Key=key, **body, **parameters)
+        found = call(Bucket=self._section.bucket, Key=key, **body, **parameters)
         return found["ResponseMetadata"]["HTTPHeaders"], found.get("Body")
 
     def _first_try(self, operation: str, key: str, content: Content, parameters: Mapping[str, Any]) -> Answer | None:
@@ -91,15 +92,15 @@ class HotCalls:
     @cached_property
     def _place(self) -> _Place | None:
         """Where the bucket is, as botocore resolves it; None where only botocore knows how to speak to it."""
-        credentials = self._access.credentials()
+        credentials = access.credentials(self._section)
         if credentials is None:
             return None
-        url = self._client.generate_presigned_url("get_object", Params={"Bucket": self._access.bucket, "Key": "k"})
+        url = self._client.generate_presigned_url("get_object", Params={"Bucket": self._section.bucket, "Key": "k"})
         parts = urlsplit(url)
         scope = parse_qs(parts.query).get("X-Amz-Credential", [""])[0].split("/")
         if scope[-2:] != ["s3", "aws4_request"] or parts.scheme in get_environ_proxies(url):
             return None
-        return _Place(self._access, f"{parts.scheme}://{parts.netloc}", parts.path[:-1], scope[-3], credentials)
+        return _Place(self._section, f"{parts.scheme}://{parts.netloc}", parts.path[:-1], scope[-3], credentials)
 
     def _written(self, operation: str, parameters: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
         """Return the query and the headers of a request, as the model of the service has them."""
@@ -120,13 +121,13 @@ class HotCalls:
 class _Place:
     """A bucket, the connections to it and the credentials for it."""
 
-    def __init__(self, access: Access, origin: str, prefix: str, region: str, credentials: Any) -> None:
+    def __init__(self, section: Section, origin: str, prefix: str, region: str, credentials: Any) -> None:
         self._origin = origin
         self._prefix = prefix
         self._region = region
         self._credentials = credentials
         self._signs_content = origin.startswith("http:")
-        self._pool = access.connections(origin)
+        self._pool = access.connections(section, origin)
 
     def send(self, method: str, key: str, content: Content, query: str, headers: dict[str, str]) -> Any:
         target = f"{self._prefix}{quote(key, safe='/~-_.')}" + (f"?{query}" if query else "")

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from registry_wsgi.errors import PathNotFound
-from registry_wsgi_s3.parameters import SMALLEST_PART
+from registry_wsgi_s3.section import SMALLEST_PART
 from registry_wsgi_s3.state import State
 
 if TYPE_CHECKING:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from registry_wsgi.errors import DriverError, PathNotFound
 from registry_wsgi_s3.copying import copied_parts
-from registry_wsgi_s3.parameters import SMALLEST_PART
+from registry_wsgi_s3.section import SMALLEST_PART
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from concurrent.futures import Executor, Future
 
     from registry_wsgi_s3.bucket import Bucket, Part
-    from registry_wsgi_s3.parameters import Sizes
+    from registry_wsgi_s3.section import Sizes
 
 IN_FLIGHT: Final = 2
 """The parts of one stream that are on their way at the same time; one more is being filled."""

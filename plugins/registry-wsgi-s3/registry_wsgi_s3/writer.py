@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from registry_wsgi_s3.bucket import Bucket
-    from registry_wsgi_s3.parameters import Sizes
+    from registry_wsgi_s3.section import Sizes
 
 
 def open_writer(

@@ -6,59 +6,32 @@ import itertools
 import json
 import random
 from contextlib import closing
-from types import SimpleNamespace
 
 import pytest
-from registry_wsgi_s3 import S3Driver, parameters
+from registry_wsgi_s3 import S3Driver
 
 from registry_wsgi import mediatypes
 from registry_wsgi.context import Context
 from registry_wsgi.errors import DriverError, PathNotFound
 from registry_wsgi.testing._drivers_case import read, seeded, write, write_and_commit
 from tests.api.inprocess import InProcess
-from tests.s3_proxy import CUT, LOST, REFUSED, Answer, proxied
+from tests.s3_proxy import CUT, FAULTS, PASSING, Answer
 from tests.stack import image_manifest, stack_over
 from tests.wire import digest_of, with_query
 
 CTX = Context()
-numbers = itertools.count()
 BLOB = seeded(12 * 2**20)
 CONFIG = b"{}"
-FAULTS = {
-    "500": Answer(500, "InternalError"),
-    "503": Answer(503, "SlowDown"),
-    "expired": Answer(400, "ExpiredToken"),
-    "skewed": Answer(403, "RequestTimeTooSkewed"),
-    "cut in the request": REFUSED,
-    "cut in the answer": CUT,
-    "lost answer": LOST,
-}
-PASSING = {name: fault for name, fault in FAULTS.items() if name not in ("expired", "skewed")}
 
 
 @pytest.fixture
-def proxy(seaweed):
-    with proxied(seaweed.endpoint) as proxy:
-        yield proxy
+def section(faulty_section):
+    return faulty_section
 
 
 @pytest.fixture
-def section(seaweed):
-    return seaweed.section(f"faults/{next(numbers)}")
-
-
-@pytest.fixture
-def healthy(section):
-    """A driver over the same store that no fault reaches."""
-    return S3Driver(**section)
-
-
-@pytest.fixture
-def driver(section, proxy, monkeypatch):
-    for module in ("botocore.endpoint", "registry_wsgi_s3.hot"):  # between two tries
-        monkeypatch.setattr(f"{module}.time", SimpleNamespace(sleep=lambda seconds: None))
-    monkeypatch.setattr(parameters, "READ_SECONDS", 5)
-    return S3Driver(**section | {"regionendpoint": proxy.endpoint, "uploadlease": 1})
+def driver(faulty):
+    return faulty
 
 
 @pytest.fixture
@@ -114,7 +87,7 @@ FEW = {pair: chance.random() < 0.12 for pair in itertools.product({**dict.fromke
 def pairs(operations, names):
     """Return every operation with every fault; those that `make test` has no time for are for soak."""
     return [
-        pytest.param(*pair, marks=() if FEW[pair] else pytest.mark.soak)
+        pytest.param(*pair, marks=() if FEW[pair] and pair[1] != "timeout" else pytest.mark.soak)
         for pair in itertools.product(operations, names)
     ]
 
