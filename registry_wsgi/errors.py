@@ -164,7 +164,17 @@ class PaginationNumberInvalid(RegistryError):
 
 
 class ConfigurationError(Exception):
-    """The configuration cannot be used; the text names the key and what is allowed."""
+    """The configuration cannot be used; the text names the key and what is allowed.
+
+    `others` are of the same section, for who wants to know all that is wrong.
+    """
+
+    others: tuple[ConfigurationError, ...] = ()
+
+
+def why(error: OSError | ValueError) -> str:
+    """Return why a file cannot be used, on one line and without the path, which the message has already."""
+    return " ".join(str(getattr(error, "strerror", None) or error).split())
 
 
 class DeliveryFailed(Exception):

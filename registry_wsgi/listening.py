@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from registry_wsgi.errors import ConfigurationError
+from registry_wsgi.errors import ConfigurationError, why
 
 if TYPE_CHECKING:
     from registry_wsgi.config import HTTP, TLS
@@ -68,8 +68,7 @@ def _check_readable(key: str, path: str) -> None:
         if path:
             Path(path).open("rb").close()
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise ConfigurationError(f"{key}: cannot read {path!r}: {reason}") from None
+        raise ConfigurationError(f"{key}: cannot read {path!r}: {why(error)}") from None
 
 
 def _has_certificates(path: str) -> bool:
@@ -90,8 +89,7 @@ def _free_address(host: str, port: int, *, key: str = "http.addr") -> str:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except (OSError, UnicodeError) as error:  # the latter for a name that is too long for any host
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise ConfigurationError(f"{key}: cannot listen on {host}:{port}: {reason}") from None
+        raise ConfigurationError(f"{key}: cannot listen on {host}:{port}: {why(error)}") from None
     return str(address[0])
 
 
@@ -102,7 +100,7 @@ def _check_socket(path: Path) -> None:
             probe.bind(str(path))
         path.unlink()
     except OSError as error:  # a path that is too long has no errno
-        raise ConfigurationError(f"http.addr: cannot listen on {path}: {error.strerror or error}") from None
+        raise ConfigurationError(f"http.addr: cannot listen on {path}: {why(error)}") from None
 
 
 def _remove_stale(path: Path) -> None:

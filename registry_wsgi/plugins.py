@@ -8,17 +8,14 @@ A parameter annotated AccessController is one by name (`users: {htpasswd: {…}}
 
 from __future__ import annotations
 
-import difflib
-import inspect
-import os
 import re
-import types
 import typing
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
 from registry_wsgi.config.files import DocumentFile
 from registry_wsgi.errors import ConfigurationError, DriverError
+from registry_wsgi.parameters import hint, kinds, mistakes, reason, signature
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,16 +30,19 @@ MIDDLEWARE: Final = "registry_wsgi.middleware"
 EVENT_SINKS: Final = "registry_wsgi.event_sinks"
 EVENT_OUTBOXES: Final = "registry_wsgi.event_outboxes"
 
-# Annotations that can be checked here, in words. Parameters of other types are the factory's to check.
-_WORDS: Final[dict[Any, str]] = {
-    str: "text",
-    bool: "true or false",
-    int: "an integer",
-    float: "a number",
-    os.PathLike: "a path",
-    type(None): "nothing",
+OF_THE_PROJECT: Final[Mapping[tuple[str, str], str]] = {
+    (STORAGE_DRIVERS, "s3"): "registry-wsgi-s3",
+    (STORAGE_DRIVERS, "s3aws"): "registry-wsgi-s3",
+    (STORAGE_DRIVERS, "azure"): "registry-wsgi-objectstore",
+    (STORAGE_DRIVERS, "gcs"): "registry-wsgi-objectstore",
+    (STORAGE_DRIVERS, "objectstore"): "registry-wsgi-objectstore",
+    (CACHE_PROVIDERS, "redis"): "registry-wsgi-redis",
+    (MIDDLEWARE, "opentelemetry"): "registry-wsgi-opentelemetry",
+    (STORAGE_MIDDLEWARE, "opentelemetry"): "registry-wsgi-opentelemetry",
 }
-_NAMES: Final[dict[str, Any]] = {"str": str, "bool": bool, "int": int, "float": float, "None": type(None)}
+"""The plugins that this project has as distributions of their own, for who names one that is not installed."""
+
+_FOR_TESTS: Final = "registry_wsgi.testing."
 
 
 def names(group: str) -> list[str]:
@@ -63,7 +63,7 @@ def load(group: str, name: str, *, key: str) -> Factory:
     """
     found = list(metadata.entry_points(group=group, name=name))
     if not found:
-        raise ConfigurationError(f"{key}: unknown name {name!r}{_hint(name, names(group))}")
+        raise ConfigurationError(f"{key}: {_unknown(group, name)}")
     if len(found) > 1:
         owners = ", ".join(sorted(origin(entry) for entry in found))
         raise ConfigurationError(f"{key}: {name!r} is declared by more than one installed distribution: {owners}")
@@ -71,7 +71,7 @@ def load(group: str, name: str, *, key: str) -> Factory:
         factory = found[0].load()
     except Exception as error:
         raise ConfigurationError(
-            f"{key}: {name!r} of {origin(found[0])} cannot be imported: {_reason(error)}{_extras(found[0], error)}"
+            f"{key}: {name!r} of {origin(found[0])} cannot be imported: {reason(error)}{_extras(found[0], error)}"
         ) from error
     if not callable(factory):
         raise ConfigurationError(f"{key}: {name!r} of {origin(found[0])} is no factory: it cannot be called")
@@ -96,52 +96,43 @@ def build(
     """
     factory = load(group, name, key=key)
     section = section or key
-    check(factory, parameters, key=section, arguments=len(arguments))
-    made = _made(factory, parameters, key=section)
+    wrong = list(mistakes(factory, parameters, key=section, arguments=len(arguments)))
+    made = dict(parameters)
+    for parameter, value in parameters.items():
+        try:
+            made[parameter] = _made(factory, parameter, value, key=f"{section}.{parameter}")
+        except ConfigurationError as error:
+            wrong.append(error)
+    _raise_all(wrong)
     try:
         return factory(*arguments, **made)
     except (ConfigurationError, ValueError, OSError, DriverError) as error:
-        raise ConfigurationError(f"{section}: {_reason(error)}") from error
+        raise ConfigurationError(f"{section}: {reason(error)}") from error
 
 
 def check(factory: Factory, parameters: Mapping[str, object], *, key: str, arguments: int = 0) -> None:
-    """Compare the keys of a section with the keyword parameters of its factory.
+    """Compare the keys of a section with the keyword parameters of its factory, as `mistakes` does.
 
-    The first `arguments` parameters are passed in code and are no keys. Raises ConfigurationError
-    for an unknown or missing key and for a value of another type than the parameter's annotation.
+    Raises ConfigurationError.
     """
-    try:
-        accepted = list(_signature(factory).parameters.values())[arguments:]
-    except (TypeError, ValueError) as error:
-        raise ConfigurationError(f"{key}: the keys it takes cannot be told: {_reason(error)}") from error
-    known = {
-        parameter.name: parameter
-        for parameter in accepted
-        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-    }
-    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted)
-    for given, value in parameters.items():
-        if given in known:
-            _check_type(f"{key}.{given}", value, known[given].annotation)
-        elif not takes_any:
-            raise ConfigurationError(f"{key}.{given}: unknown key{_hint(given, known)}")
-    for name, parameter in known.items():
-        if parameter.default is parameter.empty and name not in parameters:
-            raise ConfigurationError(f"{key}.{name}: required, but not given{_hint('', known)}")
+    _raise_all(mistakes(factory, parameters, key=key, arguments=arguments))
 
 
-def _made(factory: Factory, parameters: Mapping[str, object], *, key: str) -> dict[str, object]:
-    """Return the parameters with those made that stand for something else. Raises ConfigurationError."""
-    wanted = _signature(factory).parameters
-    made = dict(parameters)
-    for name, value in parameters.items():
-        kinds = _kinds(wanted[name].annotation) if name in wanted else []
-        words = {getattr(kind, "__name__", kind) for kind in kinds}
-        if "AccessController" in words:
-            made[name] = _controller(value, key=f"{key}.{name}")
-        elif "Document" in words and isinstance(value, str):
-            made[name] = DocumentFile(value)
-    return made
+def _raise_all(wrong: Iterable[ConfigurationError]) -> None:
+    """Raise the first, which brings the others."""
+    found = [each for one in wrong for each in (one, *one.others)]
+    if found:
+        found[0].others = tuple(found[1:])
+        raise found[0]
+
+
+def _made(factory: Factory, parameter: str, value: object, *, key: str) -> object:
+    """Return the value of a parameter, or what is made of one that stands for something else."""
+    wanted = signature(factory).parameters.get(parameter)
+    words = {getattr(kind, "__name__", kind) for kind in kinds(wanted.annotation)} if wanted else set()
+    if "AccessController" in words:
+        return _controller(value, key=key)
+    return DocumentFile(value) if "Document" in words and isinstance(value, str) else value
 
 
 def _controller(value: object, *, key: str) -> object:
@@ -155,39 +146,19 @@ def _controller(value: object, *, key: str) -> object:
     return build(ACCESS_CONTROLLERS, str(name), parameters or {}, key=f"{key}.{name}")
 
 
-def _signature(factory: Factory) -> inspect.Signature:
-    try:
-        return inspect.signature(factory, eval_str=True)
-    except NameError:  # an annotation imported under TYPE_CHECKING: now all of them are text
-        return inspect.signature(factory)
+def _unknown(group: str, name: str) -> str:
+    """Return what is said of a name that no installed distribution declares.
 
-
-def _check_type(key: str, value: object, annotation: object) -> None:
-    allowed = _kinds(annotation)
-    if not all(kind in _WORDS for kind in allowed) or any(_fits(value, kind) for kind in allowed):
-        return
-    found = f"{value!r:.60}" if isinstance(value, (str, bool, int, float)) else f"a {type(value).__name__}"
-    raise ConfigurationError(f"{key}: must be {' or '.join(_WORDS[kind] for kind in allowed)}, not {found}")
-
-
-def _kinds(annotation: object) -> list[Any]:
-    """Return the types that an annotation allows; one in text allows those that it names."""
-    if isinstance(annotation, str):
-        return [_NAMES.get(name, name) for name in annotation.replace(" ", "").split("|")]
-    union = isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union
-    return [typing.get_origin(kind) or kind for kind in (typing.get_args(annotation) if union else [annotation])]
-
-
-def _fits(value: object, kind: Any) -> bool:
-    if isinstance(value, bool):  # an int to Python only
-        return kind is bool
-    return isinstance(value, (int, float) if kind is float else kind)
-
-
-def _hint(word: str, known: Iterable[str]) -> str:
-    allowed = sorted(known)
-    near = difflib.get_close_matches(word, allowed, n=1)
-    return f"{f'; did you mean {near[0]}?' if near else ';'} allowed: {', '.join(allowed) or 'none'}"
+    Layers that make a registry fail are offered to nobody who did not mean one.
+    """
+    offered = [
+        entry.name
+        for entry in metadata.entry_points(group=group)
+        if not entry.module.startswith(_FOR_TESTS) or entry.name.partition("-")[0] == name.partition("-")[0]
+    ]
+    if owner := OF_THE_PROJECT.get((group, name)):
+        return f"{name!r} is a plugin of {owner}, which is not installed{hint('', offered)}"
+    return f"unknown name {name!r}{hint(name, offered)}"
 
 
 def origin(entry: metadata.EntryPoint) -> str:
@@ -202,13 +173,3 @@ def _extras(entry: metadata.EntryPoint, error: Exception) -> str:
     requirements = (entry.dist.requires if missing and entry.dist else None) or ()
     extras = [match[1] for match in map(wanted.match, requirements) if match]
     return f"; extras with it: {', '.join(extras)}" if extras else ""
-
-
-def _reason(error: Exception) -> str:
-    """Return the error's text on one line, with its class where the text alone says little."""
-    text = " ".join(str(error).split())
-    return (
-        text
-        if isinstance(error, (ConfigurationError, ValueError, DriverError)) and text
-        else f"{type(error).__name__}: {text}"
-    )

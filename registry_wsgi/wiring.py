@@ -10,7 +10,7 @@ from registry_wsgi.cache.measured import MeasuredCacheProvider
 from registry_wsgi.drivers import abilities
 from registry_wsgi.drivers.measured import MeasuredDriver
 from registry_wsgi.drivers.traced import TracedDriver
-from registry_wsgi.errors import ConfigurationError
+from registry_wsgi.errors import ConfigurationError, why
 from registry_wsgi.interfaces import Redirecting, TokenIssuer
 from registry_wsgi.middleware.access import AccessLayer
 from registry_wsgi.middleware.audit import AuditLayer
@@ -201,7 +201,7 @@ def _signer(schema1: Schema1) -> ManifestSigner | None:
     try:
         return LibtrustSigner(schema1.signingkeyfile)
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
         raise ConfigurationError(
-            f"compatibility.schema1.signingkeyfile: {reason}; allowed: the path of an EC or RSA private key, PEM or JWK"
+            f"compatibility.schema1.signingkeyfile: {why(error)}"
+            "; allowed: the path of an EC or RSA private key, PEM or JWK"
         ) from error

@@ -27,7 +27,7 @@ FLOORS = [
     {"storage"},
     {"api"},
     {"middleware"},
-    {"plugins", "config"},
+    {"plugins", "parameters", "config"},
     {
         "app",
         "wiring",

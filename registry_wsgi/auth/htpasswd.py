@@ -16,7 +16,7 @@ from registry_wsgi.auth.challenge import basic_challenge, basic_credentials
 from registry_wsgi.auth.needed import anything
 from registry_wsgi.auth.remembering import Remembered
 from registry_wsgi.auth.watched import Watched
-from registry_wsgi.errors import ConfigurationError
+from registry_wsgi.errors import ConfigurationError, why
 from registry_wsgi.interfaces import Grant
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _read(path: str) -> _Users:
         with open(path, encoding="utf-8") as file:
             lines = [line.strip() for line in file]
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"path: cannot read the password file {path}: {error}") from None
+        raise ConfigurationError(f"path: cannot read the password file {path}: {why(error)}") from None
     hashes: dict[str, bytes] = {}
     cost = _LEAST_COST
     for number, line in enumerate(lines, start=1):
@@ -111,5 +111,5 @@ def _stamp(path: str) -> tuple[int, ...]:
     try:
         found = os.stat(path)
     except OSError as error:
-        raise ConfigurationError(f"path: cannot read the password file {path}: {error}") from None
+        raise ConfigurationError(f"path: cannot read the password file {path}: {why(error)}") from None
     return found.st_mtime_ns, found.st_ino, found.st_size

@@ -11,7 +11,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from registry_wsgi.auth.fetching import LONGEST, SECONDS, decoded, fetch
-from registry_wsgi.errors import ConfigurationError
+from registry_wsgi.errors import ConfigurationError, why
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -48,7 +48,7 @@ class JWKS:
             try:
                 self._keys = parse(read_file(place))
             except (OSError, ValueError) as error:
-                raise ConfigurationError(f"jwks: cannot read the key set {place}: {error}") from None
+                raise ConfigurationError(f"jwks: cannot read the key set {place}: {why(error)}") from None
             self._read_at = self._tried_at = clock()
 
     def find(self, ctx: Context, kid: str) -> PublicKey | None:

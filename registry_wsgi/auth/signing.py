@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from joserfc.jwk import ECKey
 
-from registry_wsgi.errors import ConfigurationError
+from registry_wsgi.errors import ConfigurationError, why
 from registry_wsgi.keys import fingerprint
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class SigningKeys:
             self._read()
             self.current()
         except (OSError, ValueError) as error:
-            raise ConfigurationError(f"keys: the directory {directory} cannot be used: {error}") from None
+            raise ConfigurationError(f"keys: the directory {directory} cannot be used: {why(error)}") from None
 
     def current(self) -> SigningKey:
         """Return the key to sign with: the newest, or a new one where that is too old."""

@@ -14,7 +14,7 @@ from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyB
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from registry_wsgi.auth.jwks import JWKS, PublicKey, checked, public_key
-from registry_wsgi.errors import ConfigurationError
+from registry_wsgi.errors import ConfigurationError, why
 from registry_wsgi.keys import fingerprint
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _bundle(path: str) -> list[x509.Certificate]:
         for certificate in certificates:
             certified(certificate)
     except (OSError, ValueError) as error:
-        raise ConfigurationError(f"rootcertbundle: cannot read the certificates {path}: {error}") from None
+        raise ConfigurationError(f"rootcertbundle: cannot read the certificates {path}: {why(error)}") from None
     return certificates
 
 

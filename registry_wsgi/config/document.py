@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from registry_wsgi.errors import ConfigurationError
+from registry_wsgi.errors import ConfigurationError, why
 
 if TYPE_CHECKING:
     import os
@@ -65,8 +65,7 @@ def read(path: str | os.PathLike[str]) -> Any:
         with open(path, "rb") as file:
             content = file.read()
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise ConfigurationError(f"cannot read the configuration {_line(path)}: {_line(reason)}") from error
+        raise ConfigurationError(f"cannot read the configuration {_line(path)}: {_line(why(error))}") from error
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from registry_wsgi.config import document
-from registry_wsgi.errors import ConfigurationError
+from registry_wsgi.errors import ConfigurationError, why
 
 
 class DocumentFile:
@@ -20,7 +20,7 @@ class DocumentFile:
         try:
             found = os.stat(self.path)
         except (OSError, ValueError) as error:
-            raise ConfigurationError(f"cannot read {self.path}: {getattr(error, 'strerror', error)}") from error
+            raise ConfigurationError(f"cannot read {self.path}: {why(error)}") from error
         return found.st_mtime_ns, found.st_ino, found.st_size
 
     def read(self) -> Any:

@@ -29,11 +29,12 @@ class Findings:
 
     @contextmanager
     def noted(self) -> Iterator[None]:
-        """Add a problem that is raised inside, and go on behind it."""
+        """Add a problem that is raised inside, with the others that it brings, and go on behind it."""
         try:
             yield
         except ConfigurationError as error:
-            self.add(error)
+            for problem in (error, *error.others):
+                self.add(problem)
 
     def raise_first(self) -> None:
         if self.problems:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import ssl
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -15,7 +13,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LEAST_COST = 4
-_DAY = datetime.timedelta(days=1)
 
 
 def auth_section(
@@ -50,59 +47,14 @@ def server_context(directory: Path) -> tuple[ssl.SSLContext, Path]:
     Raises ConfigurationError where a package is missing.
     """
     try:
-        from cryptography import x509  # noqa: PLC0415
-        from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
-        from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
+        from registry_wsgi.testing.certificates import authority  # noqa: PLC0415 - an extra, as above
     except ImportError as error:
         raise _missing("tls", "cryptography") from error
-
-    def certificate(name: str, key: ec.EllipticCurvePrivateKey, issuer: str) -> x509.CertificateBuilder:
-        now = datetime.datetime.now(datetime.UTC)
-        return (
-            x509.CertificateBuilder()
-            .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]))
-            .issuer_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, issuer)]))
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - _DAY)
-            .not_valid_after(now + _DAY)
-        )
-
-    root_name, pem = "registry-wsgi test authority", serialization.Encoding.PEM
-    root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    usage = x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=True,
-        crl_sign=True,
-        encipher_only=False,
-        decipher_only=False,
-    )
-    identifier = x509.SubjectKeyIdentifier.from_public_key(root_key.public_key())
-    root = (
-        certificate(root_name, root_key, root_name)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(usage, critical=True)
-        .add_extension(identifier, critical=False)
-        .sign(root_key, hashes.SHA256())
-    )
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))]
-    own = (
-        certificate("127.0.0.1", key, root_name)
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False)
-        .sign(root_key, hashes.SHA256())
-    )
-    authority, chain = directory / "ca.pem", directory / "server.pem"
-    authority.write_bytes(root.public_bytes(pem))
-    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    chain.write_bytes(own.public_bytes(pem) + secret)
+    trusted = authority(directory, "ca")
+    pair = trusted.issue("server")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(chain)
-    return context, authority
+    context.load_cert_chain(pair.certificate, pair.key)
+    return context, trusted.certificate
 
 
 def _missing(option: str, package: str) -> ConfigurationError:

@@ -96,6 +96,39 @@ def test_files_of_a_certificate_and_a_port_that_is_taken_are_looked_at(tmp_path:
         assert check(tmp_path, document, "--running") == (2, [certificate])
 
 
+def test_everything_wrong_in_the_section_of_a_plugin_is_said(tmp_path: Path) -> None:
+    policy = {"users": {"htpasswd": {"raelm": "r", "path": 5}}, "ruls": []}
+    status, lines = check(tmp_path, SOUND | {"auth": {"policy": policy}}, "--running")
+    assert (status, [line.partition(";")[0] for line in lines]) == (
+        2,
+        [
+            "auth.policy.ruls: unknown key",
+            "auth.policy.users.htpasswd.raelm: unknown key",
+            "auth.policy.users.htpasswd.path: must be text, not 5",
+            "auth.policy.users.htpasswd.realm: required, but not given",
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("controller", "parameters"),
+    [
+        ("htpasswd", {"realm": "r", "path": "/absent/file"}),
+        ("token", {"realm": "https://a.example", "service": "s", "issuer": "i", "rootcertbundle": "/absent/file"}),
+        ("token", {"realm": "https://a.example", "service": "s", "issuer": "i", "jwks": "/absent/file"}),
+        ("policy", {"users": {"silly": {"realm": "r", "service": "s"}}, "file": "/absent/file"}),
+    ],
+)
+def test_a_file_that_a_section_names_and_that_is_not_there_is_named_once(
+    controller: str, parameters: dict[str, Any], tmp_path: Path
+) -> None:
+    _, lines = check(tmp_path, SOUND | {"auth": {controller: parameters}})
+    (line,) = lines
+    assert line.count("/absent/file") == 1
+    assert line.endswith("No such file or directory")
+    assert "Errno" not in line
+
+
 def test_variables_are_a_part_of_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REGISTRY_HTTP_ADDR", "nowhere")
     monkeypatch.setenv("REGISTRY_LOG", "{")

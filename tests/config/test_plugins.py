@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import configparser
 import sys
 from collections.abc import Mapping  # noqa: TC003 - an annotation that is read
 from pathlib import Path
@@ -10,9 +11,11 @@ import pytest
 from registry_wsgi import plugins
 from registry_wsgi.errors import ConfigurationError
 from registry_wsgi.plugins import CACHE_PROVIDERS, STORAGE_DRIVERS
+from tests.packaging import PROJECT
 
 if TYPE_CHECKING:
     from decimal import Decimal
+    from importlib import metadata
 
 
 class Install(Protocol):
@@ -61,6 +64,41 @@ def test_an_unknown_name_is_told_with_the_key_and_the_known_ones(install: Instal
     text = message(plugins.load, "test.group", "redis", key="storage.cache.blobdescriptor")
     assert text == "storage.cache.blobdescriptor: unknown name 'redis'; allowed: alpha, beta"
     assert message(plugins.load, "test.none", "x", key="k") == "k: unknown name 'x'; allowed: none"
+
+
+def test_a_plugin_of_the_project_that_is_not_installed_is_told_with_its_distribution(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = plugins.metadata.entry_points
+
+    def without_s3(**given: str) -> list[metadata.EntryPoint]:
+        return [entry for entry in found(**given) if "registry_wsgi_" not in entry.value]
+
+    monkeypatch.setattr(plugins.metadata, "entry_points", without_s3)
+    text = message(plugins.load, STORAGE_DRIVERS, "s3", key="storage.s3")
+    installed = "which is not installed; allowed: filesystem, inmemory"
+    assert text == f"storage.s3: 's3' is a plugin of registry-wsgi-s3, {installed}"
+    text = message(plugins.load, CACHE_PROVIDERS, "redis", key="storage.cache.blobdescriptor")
+    assert "'redis' is a plugin of registry-wsgi-redis, which is not installed; allowed: inmemory" in text
+
+
+def test_the_plugins_of_the_project_are_known_by_their_distributions() -> None:
+    declared = {}
+    for file in (PROJECT / "plugins").glob("*/setup.cfg"):
+        setup = configparser.ConfigParser(interpolation=None)
+        setup.read(file)
+        for group, entries in setup["options.entry_points"].items():
+            for entry in entries.strip().splitlines():
+                declared[group, entry.partition("=")[0].strip()] = setup["metadata"]["name"]
+    assert declared == plugins.OF_THE_PROJECT
+
+
+def test_a_layer_that_makes_a_registry_fail_is_offered_to_nobody_who_did_not_mean_one() -> None:
+    text = message(plugins.load, plugins.MIDDLEWARE, "cache-digest", key="k")
+    assert "fault-" not in text
+    assert "quirk-" not in text
+    assert "accel" in text
+    assert "did you mean fault-digest?" in message(plugins.load, plugins.MIDDLEWARE, "fault-digests", key="k")
 
 
 @pytest.mark.parametrize(
@@ -163,6 +201,17 @@ def unresolved(*, amount: Decimal, name: str | None = "") -> object:
 )
 def test_a_section_that_does_not_fit_the_factory_is_one_line(parameters: dict[str, object], text: str) -> None:
     assert message(plugins.check, Driver, parameters, key="storage.s3").startswith(text)
+
+
+def test_all_that_is_wrong_with_a_section_is_found_and_the_first_is_raised() -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        plugins.check(Driver, {"regio": "a", "chunksize": "b"}, key="storage.s3")
+    found = [str(each).partition(";")[0] for each in (raised.value, *raised.value.others)]
+    assert found == [
+        "storage.s3.regio: unknown key",
+        "storage.s3.chunksize: must be an integer, not 'b'",
+        "storage.s3.bucket: required, but not given",
+    ]
 
 
 def test_a_section_that_fits_passes() -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from tests.certificates import Pair
+    from registry_wsgi.testing.certificates import Pair
 
 WRAPPER = """
 daemon off;

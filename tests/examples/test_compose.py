@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from tests.certificates import authority
+from registry_wsgi.testing.certificates import authority
 from tests.examples.proxies import nginx, self_test, server_of
 from tests.redis_servers import RedisServer
 

@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import servers
-from tests.components import require
-from tests.images import KB, MB, Layout
+from tests import servers, skopeo
 from tests.wire import Client, digest_of
 
 if TYPE_CHECKING:
@@ -35,16 +33,7 @@ def server(start_gunicorn: Start) -> servers.Server:
 
 
 def test_an_image_is_pushed_and_pulled(server: servers.Server, tmp_path: Path) -> None:
-    layout, pulled = Layout(tmp_path / "layout"), Layout(tmp_path / "pulled")
-    layout.add_image([KB, 100 * KB, 10 * MB], "v1")
-    skopeo = (require("skopeo"), "--insecure-policy", "copy", "--preserve-digests", "--quiet")
-    reference = f"docker://{server.host}/example/image:v1"
-    for options in (
-        ("--dest-tls-verify=false", f"oci:{layout.directory}:v1", reference),
-        ("--src-tls-verify=false", reference, f"oci:{pulled.directory}:v1"),
-    ):
-        subprocess.run([*skopeo, *options], check=True, timeout=120, capture_output=True)
-    assert pulled.digests() == layout.digests()
+    skopeo.round_trip(server.host, tmp_path)
 
 
 def test_the_registry_is_configured_as_its_file_says(server: servers.Server, tmp_path: Path) -> None:

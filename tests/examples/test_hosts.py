@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.components import require
-from tests.images import KB, MB, Layout
+from tests import skopeo
 from tests.wire import Client
 
 if TYPE_CHECKING:
@@ -43,14 +41,5 @@ def test_an_image_goes_to_the_registry_and_all_else_to_the_site(site: servers.Se
     answer = client.request("GET", "/v2/nothing")
     assert (answer.status, list(answer.json())) == (404, ["errors"])
 
-    layout, pulled = Layout(tmp_path / "layout"), Layout(tmp_path / "pulled")
-    layout.add_image([KB, 300 * KB, 10 * MB], "v1")
-    skopeo = (require("skopeo"), "--insecure-policy", "copy", "--preserve-digests", "--quiet")
-    reference = f"docker://{site.host}/example/image:v1"
-    for options in (
-        ("--dest-tls-verify=false", f"oci:{layout.directory}:v1", reference),
-        ("--src-tls-verify=false", reference, f"oci:{pulled.directory}:v1"),
-    ):
-        subprocess.run([*skopeo, *options], check=True, timeout=120, capture_output=True)
-    assert pulled.digests() == layout.digests()
+    skopeo.round_trip(site.host, tmp_path)
     assert client.request("GET", "/v2/example/image/tags/list").json() == {"name": "example/image", "tags": ["v1"]}

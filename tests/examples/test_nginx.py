@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,16 +11,16 @@ import pytest
 import yaml
 
 from registry_wsgi.selftest import Client as SelfTestClient
-from tests.certificates import authority as new_authority
-from tests.components import require
+from registry_wsgi.testing.certificates import authority as new_authority
+from tests import skopeo
 from tests.examples.proxies import nginx, self_test, server_of
-from tests.images import KB, MB, Layout
+from tests.images import KB, MB
 from tests.wire import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.certificates import Authority
+    from registry_wsgi.testing.certificates import Authority
     from tests.conftest import Serve
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "nginx"
@@ -63,19 +62,8 @@ def test_nothing_is_wrong_with_the_example(example: str, authority: Authority) -
 
 
 def test_skopeo_pushes_and_pulls_through_the_example(example: str, authority: Authority, tmp_path: Path) -> None:
-    layout, pulled = Layout(tmp_path / "layout"), Layout(tmp_path / "pulled")
-    layout.add_image([KB, 100 * KB, 20 * MB], "v1")
-    reference = f"docker://{example.removeprefix('https://')}/example/image:v1"
-    skopeo = (require("skopeo"), "--insecure-policy", "copy", "--preserve-digests", "--quiet")
-    certificates = tmp_path / "certificates"
-    certificates.mkdir()
-    (certificates / "ca.crt").write_bytes(authority.certificate.read_bytes())
-    for options in (
-        ("--dest-cert-dir", str(certificates), f"oci:{layout.directory}:v1", reference),
-        ("--src-cert-dir", str(certificates), reference, f"oci:{pulled.directory}:v1"),
-    ):
-        subprocess.run([*skopeo, *options], check=True, timeout=120, capture_output=True)
-    assert pulled.digests() == layout.digests()
+    host = example.removeprefix("https://")
+    skopeo.round_trip(host, tmp_path, sizes=(KB, 100 * KB, 20 * MB), authority=authority.certificate)
 
 
 def test_nginx_sends_large_blobs_by_itself(example: str, authority: Authority) -> None:

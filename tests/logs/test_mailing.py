@@ -23,7 +23,7 @@ from webtest import TestApp
 from registry_wsgi import create_app, logs, mailing
 from registry_wsgi.mailing import BackgroundHandler, MailHandler
 from registry_wsgi.middleware.tracing import TracingLayer
-from tests.certificates import authority
+from registry_wsgi.testing.certificates import authority
 from tests.servers import free_port
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from tests.certificates import Authority, Pair, authority
+from registry_wsgi.testing.certificates import Authority, Pair, authority
 from tests.servers import Server, free_port
 from tests.wire import digest_of, with_query
 from tests.wsgi.commands import refusal

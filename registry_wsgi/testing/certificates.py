@@ -15,7 +15,21 @@ from cryptography.x509.oid import NameOID
 if TYPE_CHECKING:
     from pathlib import Path
 
-HOUR = datetime.timedelta(hours=1)
+_DAY = datetime.timedelta(days=1)
+
+
+# OpenSSL in its strict mode, which is Python's since 3.13, takes no authority that does not say what it is for.
+_SIGNS_CERTIFICATES = x509.KeyUsage(
+    digital_signature=True,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +63,7 @@ class Authority:
         certificate = (
             _builder(name, self.root.subject, key)
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
             .sign(self.key, hashes.SHA256())
         )
         encryption = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
@@ -66,7 +81,9 @@ def authority(directory: Path, name: str = "authority") -> Authority:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     root = (
         _builder(name, subject, key)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_SIGNS_CERTIFICATES, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
     made = Authority(directory, name, key, root)
@@ -82,6 +99,6 @@ def _builder(name: str, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - HOUR)
-        .not_valid_after(now + HOUR)
+        .not_valid_before(now - _DAY)
+        .not_valid_after(now + _DAY)
     )
