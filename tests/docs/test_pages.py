@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from registry_wsgi import errors
+from tests.docs.pages import blocks
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -21,10 +22,10 @@ def test_the_table_of_errors_is_complete_and_true() -> None:
 def test_the_examples_of_the_page_on_embedding_run() -> None:
     """One after the other, as they are read."""
     names: dict[str, object] = {"__name__": "embedding"}
-    blocks = re.findall(r"^```python\n(.*?)^```", (DOCS / "embedding.md").read_text(), re.MULTILINE | re.DOTALL)
-    assert len(blocks) >= 6
-    for block in blocks:
-        exec(compile(block, "embedding.md", "exec"), names)
+    examples = list(blocks("docs/embedding.md", "python"))
+    assert len(examples) >= 6
+    for example in examples:
+        exec(compile(example.content, "embedding.md", "exec"), names)
 
 
 def test_links_between_pages_lead_somewhere() -> None:

@@ -12,6 +12,7 @@ import yaml
 
 from registry_wsgi import config as configuration
 from registry_wsgi.app import build
+from tests.docs.pages import blocks
 from tests.packaging import PROJECT, outside
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def test_real_clients_pass_their_tests() -> None:
 
 
 def test_the_examples_of_the_page_run(tmp_path: Path) -> None:
-    conftest, *examples = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    conftest, *examples = (block.content for block in blocks("docs/testing.md", "python"))
     assert len(examples) >= 5
     (tmp_path / "conftest.py").write_text(conftest)
     (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --strict-markers\nfilterwarnings = error\n")
