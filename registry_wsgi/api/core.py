@@ -110,8 +110,7 @@ def _refused(call: Call, error: RegistryError | RegistryErrors) -> Response:
         headers.setdefault(
             "Allow", _listed(_RESOURCES[call.ctx.route.resource].keys() - {call.request.environ["REQUEST_METHOD"]})
         )
-    if status != 413:
-        _discard_body(call)
+    _discard_body(call)
     return Answer([body], status=status, headers=headers)
 
 
