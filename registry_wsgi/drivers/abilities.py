@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from registry_wsgi.interfaces import OrderedLister, Probing, Redirecting, Staging
+from registry_wsgi.interfaces import CommittingFlushed, OrderedLister, Probing, Redirecting, Staging
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,6 +38,14 @@ def probe(driver: StorageDriver, path: str, content: bytes | None = None) -> Cal
 def stage(driver: StorageDriver, ctx: Context, path: str) -> FileWriter | None:
     """Return a writer of which nothing is seen before its commit, None where the driver has none."""
     return driver.stage(ctx, path) if isinstance(driver, Staging) else None
+
+
+def commit(writer: FileWriter, *, flushed: bool) -> None:
+    """Commit; `flushed` says that an earlier writer's flush has made all of the content durable."""
+    if flushed and isinstance(writer, CommittingFlushed):
+        writer.commit_flushed()
+    else:
+        writer.commit()
 
 
 def staged(driver: StorageDriver, ctx: Context, path: str) -> FileInfo:

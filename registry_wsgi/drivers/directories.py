@@ -47,8 +47,8 @@ def with_parents(path: str, action: Callable[[], Result], changed: list[str]) ->
     return action()
 
 
-def place_with_parents(path: str, root: str, write: Callable[[str], None], changed: list[str]) -> bool:
-    """Make the missing parents of `path` and the file that `write` writes there, all in one step.
+def place_with_parents(path: str, root: str, create: Callable[[str], None], changed: list[str]) -> bool:
+    """Make the missing parents of `path` and the file that `create` makes there, all in one step.
 
     They are made below a hidden name in `root` and renamed into place, so that a directory, such as a tag's,
     is not listed before its file can be read. Who finds that others made some of them meanwhile makes the rest.
@@ -59,10 +59,10 @@ def place_with_parents(path: str, root: str, write: Callable[[str], None], chang
     directory = os.path.dirname(path)
     for _ in range(ATTEMPTS):
         top = _topmost_missing(directory)
-        if not top.startswith(f"{root}/") or os.path.lexists(top):
+        if not top.startswith(f"{root}/"):
             return False
         try:
-            _place_tree(hidden_sibling(f"{root}/any"), top, path, write)
+            _place_tree(hidden_sibling(f"{root}/any"), top, path, create)
         except OSError as error:
             if error.errno not in _OVERTAKEN:
                 return False
@@ -74,13 +74,16 @@ def place_with_parents(path: str, root: str, write: Callable[[str], None], chang
     return False
 
 
-def _place_tree(stage: str, top: str, path: str, write: Callable[[str], None]) -> None:
+def _place_tree(stage: str, top: str, path: str, create: Callable[[str], None]) -> None:
+    os.mkdir(stage)
     try:
-        os.makedirs(stage + os.path.dirname(path).removeprefix(top))
-        write(stage + path.removeprefix(top))
+        if below := os.path.dirname(path).removeprefix(top):
+            os.makedirs(stage + below)
+        create(stage + path.removeprefix(top))
         os.rename(stage, top)
-    finally:
+    except BaseException:
         shutil.rmtree(stage, ignore_errors=True)
+        raise
 
 
 def _topmost_missing(directory: str) -> str:
@@ -118,10 +121,10 @@ def flush_directories(directories: Iterable[str]) -> None:
             os.close(file)
 
 
-def is_named(file: int, path: str) -> bool:
-    """Tell whether `path` still means the open file or directory."""
+def is_named(opened: os.stat_result, path: str) -> bool:
+    """Tell whether `path` still means the file or directory that was opened, by its fstat."""
     try:
-        return os.path.samestat(os.fstat(file), os.stat(path))
+        return os.path.samestat(opened, os.stat(path))
     except (FileNotFoundError, NotADirectoryError):
         return False
 
@@ -141,7 +144,7 @@ def read_directory(path: str) -> tuple[os.stat_result, list[str]]:
         try:
             found = os.fstat(directory)
             names = os.listdir(directory)
-            if is_named(directory, path):
+            if is_named(found, path):
                 return found, [name for name in names if _COMPONENT.fullmatch(name)]
         finally:
             os.close(directory)
@@ -153,7 +156,18 @@ def remove_tree(path: str) -> None:
     os.rename(path, hidden)
     # A write that had found the directory before may still put a file into it.
     for _ in range(ATTEMPTS):
-        shutil.rmtree(hidden, ignore_errors=True)
-        if not os.path.lexists(hidden):
+        with suppress(OSError):
+            _remove(hidden)
             return
     shutil.rmtree(hidden)
+
+
+def _remove(directory: str) -> None:
+    """Delete a directory with half the system calls of shutil.rmtree, which guards against links put in its way."""
+    for name in os.listdir(directory):
+        path = f"{directory}/{name}"
+        try:
+            os.unlink(path)
+        except IsADirectoryError:
+            _remove(path)
+    os.rmdir(directory)

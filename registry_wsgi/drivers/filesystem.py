@@ -25,7 +25,7 @@ from registry_wsgi.drivers.directories import (
 )
 from registry_wsgi.drivers.locked import LockedWriter, open_locked
 from registry_wsgi.drivers.ordered import OrderedDirectories
-from registry_wsgi.drivers.whole import holds, read_all, replace
+from registry_wsgi.drivers.whole import create, holds, read_all, replace
 from registry_wsgi.errors import ConfigurationError, DriverError, InvalidPath, PathBusy, PathNotFound
 from registry_wsgi.interfaces import FileInfo
 
@@ -66,15 +66,12 @@ class FilesystemDriver:
     def put_content(self, ctx: Context, path: str, content: bytes, *, durable: bool = True) -> None:
         located = self._locate(path)
         changed = [os.path.dirname(located)]
-
-        def write(place: str) -> None:
-            replace(place, content, durable=durable)
-
+        write, make = (partial(function, content=content, durable=durable) for function in (replace, create))
         try:
             try:
                 write(located)
             except FileNotFoundError:
-                if not place_with_parents(located, self.rootdirectory, write, changed):
+                if not place_with_parents(located, self.rootdirectory, make, changed):
                     with_parents(located, lambda: write(located), changed)
             if durable:
                 flush_directories(changed)
@@ -98,18 +95,18 @@ class FilesystemDriver:
 
     def writer(self, ctx: Context, path: str, *, append: bool = False) -> LockedWriter:
         located = self._locate(path)
-        changed: list[str] = []
+        changed = [] if append else [os.path.dirname(located)]
         try:
             if append:
-                file = open_locked(located)
+                opened = open_locked(located)
             else:
-                file = with_parents(located, lambda: open_locked(located, new=True), changed)
+                opened = with_parents(located, lambda: open_locked(located, new=True), changed)
         except BlockingIOError as error:
             raise PathBusy(self.name, path) from error
         except OSError as error:
             failed = self._failed_to_find if append else self._failed_to_write
             raise failed(path, error) from error
-        return LockedWriter(self.name, path, located, file, changed)
+        return LockedWriter(self.name, path, located, opened, changed)
 
     def stat(self, ctx: Context, path: str) -> FileInfo:
         located = self._locate(path, root_allowed=True)

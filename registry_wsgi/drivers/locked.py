@@ -17,20 +17,22 @@ from registry_wsgi.drivers.writeback import Writeback
 from registry_wsgi.errors import DriverError, PathNotFound
 
 
-def open_locked(path: str, *, new: bool = False) -> io.FileIO:
+def open_locked(path: str, *, new: bool = False) -> tuple[io.FileIO, int]:
     """Open the file for appending and lock it; `new` makes it, or empties it. A dying process lets go of it.
 
+    Returns it with its size, which nobody else changes while it is locked.
     Raises BlockingIOError while another holds it, FileNotFoundError, and other OSErrors.
     """
     flags = os.O_WRONLY | os.O_APPEND | (os.O_CREAT if new else 0)
     for _ in range(ATTEMPTS):
-        file = io.FileIO(os.open(path, flags, 0o666), "ab")
+        file = io.FileIO(os.open(path, flags, 0o666), "wb")  # "ab" would look for the end; O_APPEND finds it
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if is_named(file.fileno(), path):
+            found = os.fstat(file.fileno())
+            if is_named(found, path):
                 if new:
                     file.truncate(0)
-                return file
+                return file, 0 if new else found.st_size
         except OSError:
             file.close()
             raise
@@ -48,20 +50,21 @@ def write_all(file: int, content: bytes | memoryview) -> int:
 
 
 class LockedWriter:
-    """The FileWriter of a locked file. `unflushed` are the directories that got an entry on the way to it.
+    """The FileWriter of what `open_locked` opened. `unflushed` are the directories that got an entry for it.
 
     `flush`, `commit` and `cancel` raise PathNotFound where the file was deleted, moved or replaced meanwhile.
     """
 
-    def __init__(self, driver: str, path: str, located: str, file: io.FileIO, unflushed: list[str]) -> None:
+    def __init__(
+        self, driver: str, path: str, located: str, opened: tuple[io.FileIO, int], unflushed: list[str]
+    ) -> None:
         self._driver = driver
         self._path = path
         self._located = located
-        self._file = file
+        self._file, self.size = opened
         self._unflushed = unflushed
         self._ended = ""
-        self.size = os.fstat(file.fileno()).st_size
-        self._writeback = Writeback(file.fileno(), self.size)
+        self._writeback = Writeback(self._file.fileno(), self.size)
 
     def write(self, content: bytes | memoryview, /) -> int:
         check_open(self._ended)
@@ -79,13 +82,18 @@ class LockedWriter:
         self._check_named()
         try:
             os.fsync(self._file.fileno())
-            flush_directories([os.path.dirname(self._located), *self._unflushed])
+            flush_directories(self._unflushed)
         except OSError as error:
             raise self._failed(error) from error
         self._unflushed.clear()
 
     def commit(self) -> None:
         self.flush()
+        self._ended = "committed"
+
+    def commit_flushed(self) -> None:
+        check_open(self._ended)
+        self._check_named()
         self._ended = "committed"
 
     def cancel(self) -> None:
@@ -107,7 +115,7 @@ class LockedWriter:
 
     def _check_named(self) -> None:
         try:
-            named = is_named(self._file.fileno(), self._located)
+            named = is_named(os.fstat(self._file.fileno()), self._located)
         except OSError as error:
             raise self._failed(error) from error
         if not named:

@@ -14,10 +14,11 @@ _READ_SIZE = 64 * 1024
 def read_all(path: str) -> bytes:
     file = os.open(path, os.O_RDONLY)
     try:
-        parts = []
-        while part := os.read(file, _READ_SIZE):
-            parts.append(part)
-        return b"".join(parts)
+        part = content = os.read(file, _READ_SIZE)
+        while len(part) == _READ_SIZE:  # Of a file, less than was asked for is the end: nearly all are read at once.
+            part = os.read(file, _READ_SIZE)
+            content += part
+        return content
     finally:
         os.close(file)
 
@@ -38,8 +39,22 @@ def holds(path: bytes, content: bytes) -> bool:
 
 def replace(path: str, content: bytes, *, durable: bool) -> None:
     """Write the file beside its place and rename it there, so that a reader sees the old or the new one."""
+    if not content:
+        with suppress(FileExistsError):  # An empty file is whole as soon as it is there.
+            create(path, content, durable=durable)
+            return
     temporary = hidden_sibling(path)
-    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    create(temporary, content, durable=durable)
+    try:
+        os.replace(temporary, path)
+    except BaseException:
+        _discard(temporary)
+        raise
+
+
+def create(path: str, content: bytes, *, durable: bool) -> None:
+    """Write a new file, of which nothing is left where that fails. Raises FileExistsError, and other OSErrors."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         try:
             write_all(file, content)
@@ -47,8 +62,11 @@ def replace(path: str, content: bytes, *, durable: bool) -> None:
                 os.fsync(file)
         finally:
             os.close(file)
-        os.replace(temporary, path)
     except BaseException:
-        with suppress(OSError):  # The failure to tell of is the first one.
-            os.unlink(temporary)
+        _discard(path)
         raise
+
+
+def _discard(path: str) -> None:
+    with suppress(OSError):  # The failure to tell of is the first one.
+        os.unlink(path)

@@ -33,6 +33,7 @@ from registry_wsgi.interfaces.descriptors import (
     CacheStatistics,
 )
 from registry_wsgi.interfaces.drivers import (
+    CommittingFlushed,
     FileInfo,
     FileReader,
     FileWriter,
@@ -69,6 +70,7 @@ __all__ = [
     "BlobStore",
     "BlobWriter",
     "CacheStatistics",
+    "CommittingFlushed",
     "DeliveryClaim",
     "Document",
     "EndpointStatistics",

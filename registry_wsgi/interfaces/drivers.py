@@ -41,7 +41,10 @@ class FileWriter(Protocol):
 
     def write(self, content: bytes | memoryview, /) -> int: ...
     def flush(self) -> None:
-        """Make durable what was written so far, for a later writer to append to."""
+        """Make durable what was written so far, for a later writer to append to.
+
+        The entry of a file that is appended to is as durable as it was made.
+        """
 
     def commit(self) -> None:
         """Make the content durable and visible. The path stays held until `close`."""
@@ -50,6 +53,14 @@ class FileWriter(Protocol):
         """Delete the content."""
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class CommittingFlushed(Protocol):
+    """The ability of a writer to commit without flushing again what was flushed before."""
+
+    def commit_flushed(self) -> None:
+        """Commit content all of which the `flush` of an earlier writer has made durable."""
 
 
 class StorageDriver(Protocol):

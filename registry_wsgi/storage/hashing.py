@@ -81,11 +81,10 @@ class RunningDigest:
         return running
 
 
-def recorded_digest(record: bytes, offset: int, algorithm: str = CANONICAL_ALGORITHM) -> Digest | None:
-    """Return the digest of the first `offset` bytes as recorded, or None where the record has it not."""
+def recorded_digests(record: bytes, offset: int) -> Mapping[str, Digest]:
+    """Return the digests of the first `offset` bytes as recorded, by their algorithms; none of another offset."""
     saved = _parse(record, offset)
-    entry = saved["algorithms"].get(algorithm) if saved is not None else None
-    return Digest.parse(entry["digest"]) if entry is not None else None
+    return {name: Digest.parse(entry["digest"]) for name, entry in saved["algorithms"].items()} if saved else {}
 
 
 def _parse(record: bytes, offset: int) -> dict[str, Any] | None:

@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from registry_wsgi.descriptor import CANONICAL_ALGORITHM, Descriptor, Digest
-from registry_wsgi.drivers.abilities import staged
+from registry_wsgi.drivers.abilities import commit, staged
 from registry_wsgi.errors import BlobUploadUnknown, DigestInvalid, PathBusy, PathNotFound, TooManyRequests
 from registry_wsgi.reference import is_upload_id
 from registry_wsgi.storage import paths
-from registry_wsgi.storage.hashing import RunningDigest, recorded_digest
+from registry_wsgi.storage.hashing import RunningDigest, recorded_digests
 
 if TYPE_CHECKING:
     from registry_wsgi.context import Context
@@ -120,7 +120,8 @@ class BlobUpload:
             raise DigestInvalid(f"the content's digest is {actual}, and not {provisional} as was claimed")
         descriptor = Descriptor(digest=canonical, size=self.size)
         try:
-            self.hold(ctx).commit()
+            # What a record tells of was flushed before it.
+            commit(self.hold(ctx), flushed=self._digest is None)
             self._blobs.adopt(ctx, self._data, descriptor)
         except PathNotFound:
             raise BlobUploadUnknown(self.id) from None
@@ -159,10 +160,9 @@ class BlobUpload:
     def _digests(self, ctx: Context, algorithm: str) -> tuple[Digest, Digest]:
         """Return the canonical digest of all the data and that of `algorithm`, from the record if it has both."""
         if self._digest is None:
-            record = self._record(ctx)
-            canonical, actual = (recorded_digest(record, self.size, name) for name in (CANONICAL_ALGORITHM, algorithm))
-            if canonical is not None and actual is not None:
-                return canonical, actual
+            recorded = recorded_digests(self._record(ctx), self.size)
+            if recorded.keys() >= {CANONICAL_ALGORITHM, algorithm}:
+                return recorded[CANONICAL_ALGORITHM], recorded[algorithm]
         if self._digest is None or algorithm not in self._digest.algorithms:
             self._digest = self._reread(ctx, algorithm)
         return self._digest.digest(), self._digest.digest(algorithm)

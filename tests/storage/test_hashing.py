@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry_wsgi.storage import hashing
-from registry_wsgi.storage.hashing import RunningDigest, recorded_digest
+from registry_wsgi.storage.hashing import RunningDigest, recorded_digests
 
 ALGORITHMS = ["sha256", "sha384", "sha512"]
 CONTENT = bytes(range(256)) * 3
@@ -59,7 +59,7 @@ def test_a_digest_restored_between_any_pieces_goes_on(pieces: list[bytes], algor
         digest.update(piece)
     for algorithm in algorithms | {"sha256"}:
         assert digest.digest(algorithm) == expected(b"".join(pieces), algorithm)
-        assert recorded_digest(digest.record(), digest.offset, algorithm) == expected(b"".join(pieces), algorithm)
+        assert recorded_digests(digest.record(), digest.offset)[algorithm] == expected(b"".join(pieces), algorithm)
 
 
 def test_recording_a_digest_does_not_end_it() -> None:
@@ -75,7 +75,7 @@ def test_recording_a_digest_does_not_end_it() -> None:
 def check_useless(record: bytes, offset: int = len(CONTENT)) -> None:
     for algorithm in ALGORITHMS:
         assert RunningDigest.restore(record, offset, (algorithm,)) is None
-        assert recorded_digest(record, offset, algorithm) is None
+        assert algorithm not in recorded_digests(record, offset)
 
 
 @given(st.binary(max_size=400))
@@ -116,7 +116,7 @@ def test_a_record_of_another_version_is_dropped() -> None:
 def test_a_state_of_another_library_is_dropped_and_its_digest_is_not() -> None:
     record = sealed(opened(running(CONTENT).record()) | {"library": "OpenSSL 9.9.9; sparc"})
     assert RunningDigest.restore(record, len(CONTENT)) is None
-    assert recorded_digest(record, len(CONTENT)) == expected(CONTENT)
+    assert recorded_digests(record, len(CONTENT))["sha256"] == expected(CONTENT)
 
 
 def test_a_state_that_does_not_have_the_digest_it_should_is_dropped() -> None:
@@ -130,7 +130,7 @@ def test_a_record_without_the_algorithm_that_is_asked_for_does_not_serve() -> No
     digest.update(CONTENT)
     assert RunningDigest.restore(digest.record(), len(CONTENT)) is not None
     assert RunningDigest.restore(digest.record(), len(CONTENT), ("sha512",)) is None
-    assert recorded_digest(digest.record(), len(CONTENT), "sha512") is None
+    assert "sha512" not in recorded_digests(digest.record(), len(CONTENT))
 
 
 def test_without_libcrypto_digests_are_right_and_their_records_serve_for_commits(
@@ -141,5 +141,5 @@ def test_without_libcrypto_digests_are_right_and_their_records_serve_for_commits
     digest = running(CONTENT)
     for algorithm in ALGORITHMS:
         assert digest.digest(algorithm) == expected(CONTENT, algorithm)
-        assert recorded_digest(digest.record(), len(CONTENT), algorithm) == expected(CONTENT, algorithm)
+        assert recorded_digests(digest.record(), len(CONTENT))[algorithm] == expected(CONTENT, algorithm)
     assert RunningDigest.restore(digest.record(), len(CONTENT)) is None
