@@ -18,11 +18,11 @@ from .content import make_image
 from .errors import BenchmarkError
 from .measures import Run
 from .rows import ROWS, Row
-from .servers import Peer, Servers
+from .servers import Peer, Server, Servers
 from .table import Result, amount, render
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from .content import Image
 
@@ -93,7 +93,7 @@ def run(options: argparse.Namespace) -> None:
         for each in options.peer:
             client.push(each, image)
             client.check(each, image)
-        results = [measure(row, servers, image, options) for row in ROWS if row.name in options.rows]
+        results = [measure(row, servers.get, image, options) for row in ROWS if row.name in options.rows]
     print(f"\n\n{render(results)}")
     print(f"\nratio: ours to theirs, the median of {options.rounds} pairs of runs; spread: the least and the most")
     document: dict[str, object] = {
@@ -108,11 +108,11 @@ def run(options: argparse.Namespace) -> None:
     print(f"written to {path} and, as a picture, .svg")
 
 
-def measure(row: Row, servers: Servers, image: Image, options: argparse.Namespace) -> Result:
-    """Let ours, theirs and the peers take turns at one row, each warmed up first."""
+def measure(row: Row, server: Callable[[str], Server | Peer], image: Image, options: argparse.Namespace) -> Result:
+    """Let ours, theirs and the peers take turns at one row, each warmed up first; `server` finds one by its name."""
     result = Result(row)
-    turns = [(servers.get(row.ours), row.measure, result.ours)]
-    turns.append((servers.get(row.theirs), row.baseline or row.measure, result.theirs))
+    turns = [(server(row.ours), row.measure, result.ours)]
+    turns.append((server(row.theirs), row.baseline or row.measure, result.theirs))
     for each in options.peer if row.peers else ():
         turns.append((each, row.measure, result.peers.setdefault(each.name, [])))
     print(f"\n{row.title}, {row.unit}", end=":", flush=True)

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks.content import Blob
+from benchmarks import client
+from benchmarks.__main__ import measure, parser
+from benchmarks.content import Blob, Image
 from benchmarks.errors import BenchmarkError
 from benchmarks.load import parse_ab, parse_latency, parse_wrk
-from benchmarks.measures import Sample
+from benchmarks.measures import Run, Sample
 from benchmarks.plot import draw
 from benchmarks.processes import parse_status
 from benchmarks.rows import ROWS, Goal, Row
+from benchmarks.servers import Peer
 from benchmarks.table import Result, ratios, render
+
+if TYPE_CHECKING:
+    from tests.conftest import Serve
 
 WRK = """\
 Running 4s test @ http://127.0.0.1:5000/v2/bench/app/manifests/latest
@@ -134,6 +142,30 @@ def test_each_peer_has_a_line_of_its_own() -> None:
     with_peer = result()
     with_peer.peers["other"] = samples(4000, 4000, 4000, busy=None)
     assert " ".join(render([with_peer]).splitlines()[2].split()) == "requests/s 2,000 4,000 other 0.50 0.25–0.75"
+
+
+def test_a_peer_is_given_the_image_and_takes_its_turn(serve: Serve) -> None:
+    url = serve().url
+    options = parser().parse_args(["--rounds", "2", "--seconds", "1", "--peer", f"other={url}/"])
+    (other,) = options.peer
+    image = Image(small=Blob(0, 1000), medium=Blob(1, 2000), large=Blob(2, 300_000), config=Blob(3, 100))
+    client.push(other, image)
+    client.check(other, image)
+
+    def take(run: Run) -> Sample:
+        return Sample(client.download(run.target.url, run.image.large, 2, 0.05)[0])
+
+    compared = replace(row(), measure=take, peers=True)
+    measured = measure(compared, lambda name: Peer(name, url), image, options)
+    assert all(sample.value > 0 for sample in measured.peers["other"])
+    assert len(measured.peers["other"]) == len(measured.ours) == len(measured.theirs) == 2
+    assert not measure(replace(compared, peers=False), lambda name: Peer(name, url), image, options).peers
+
+
+@pytest.mark.parametrize("text", ["other", "=http://127.0.0.1:1", "other=127.0.0.1:1", "other=https://127.0.0.1:1"])
+def test_a_peer_is_a_name_and_a_url(text: str) -> None:
+    with pytest.raises(SystemExit):
+        parser().parse_args(["--peer", text])
 
 
 def test_the_picture_has_a_bar_and_a_goal_for_each_row() -> None:
