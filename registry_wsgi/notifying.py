@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from registry_wsgi import endpoints
 from registry_wsgi.config import Endpoint, Outbox
 from registry_wsgi.courier import Courier
-from registry_wsgi.notifications.intake import Intake, Interest
+from registry_wsgi.notifications.intake import Intake
+from registry_wsgi.notifications.packing import Interest, Packing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,14 +49,14 @@ def create_notifier(config: Configuration, listener: Listener | None = None) -> 
     for part in endpoints.parts(config):
         part()
     outbox = endpoints.create_outbox(notifications)
-    intake = Intake(
-        outbox,
+    packing = partial(
+        Packing,
         [Interest(each.name, each.ignored_actions, each.ignored_media_types) for each in notifications.endpoints],
         addr=_address(config.http),
         root=config.http.host,
         references=notifications.include_references,
     )
-    return Notifier(intake, Courier(outbox, notifications, config.log), outbox)
+    return Notifier(Intake(outbox, packing), Courier(outbox, notifications, config.log), outbox)
 
 
 def _with(config: Configuration, listener: Listener) -> Notifications:

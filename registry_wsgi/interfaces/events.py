@@ -11,13 +11,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class EventRequest:
-    """The request that an event is of; `addr` is the client's, with its port where the server tells it."""
+    """The request that an event is of; `addr` is the client's, with its port where the server tells it.
+
+    `traceparent` is the trace that it said it was a part of (W3C Trace Context), to be passed on.
+    """
 
     id: str
     addr: str
     host: str
     method: str
     useragent: str
+    traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

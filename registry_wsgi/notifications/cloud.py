@@ -23,7 +23,7 @@ def structured(event: Notification) -> tuple[Mapping[str, str], bytes]:
     """Return the headers and the body.
 
     The type is `registry.` and the action; the source is the registry's address and the repository, the subject a tag
-    or a digest.
+    or a digest. `traceparent` is an attribute of the extension Distributed Tracing.
     """
     attributes = {
         "id": event.id,
@@ -33,5 +33,7 @@ def structured(event: Notification) -> tuple[Mapping[str, str], bytes]:
         "time": datetime.fromtimestamp(event.time / 10**9, UTC),
         "datacontenttype": "application/json",
     }
+    if event.request.traceparent:
+        attributes["traceparent"] = event.request.traceparent
     message = to_structured(CloudEvent(attributes, document(event)), _FORMAT)
     return message.headers, message.body

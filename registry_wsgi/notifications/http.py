@@ -35,7 +35,7 @@ class HTTPSink:
 
     `timeout` is the seconds that a whole post may take. `format` is `docker`, or `cloudevents` (structured mode). The
     variables HTTP_PROXY, HTTPS_PROXY and NO_PROXY are heeded. A redirect that keeps the body (307, 308) is followed,
-    but `headers` are not told to another host.
+    but `headers` are not told to another host. A post is a part of the trace that its event's request was a part of.
     """
 
     in_process = False
@@ -57,6 +57,8 @@ class HTTPSink:
 
     def send(self, event: Notification) -> str:
         headers, body = self._write(event)
+        if event.request.traceparent:
+            headers = {**headers, "traceparent": event.request.traceparent}
         deadline = _Deadline(self._timeout)
         url = self._url
         for _ in range(_MOST_REDIRECTS):

@@ -10,123 +10,78 @@ import logging
 import multiprocessing.util
 import os
 import threading
-import time
-import uuid
 import weakref
 from collections import deque
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from time import time_ns
+from typing import TYPE_CHECKING, Final
 
 from registry_wsgi.errors import Unavailable
-from registry_wsgi.interfaces import EndpointStatistics, EventSource, Parcel
-from registry_wsgi.notifications.records import MOST_TOGETHER, Batch
+from registry_wsgi.notifications.records import CLIENT, CLIENT_BEHIND_PROXY
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from _typeshed.wsgi import WSGIEnvironment
 
-    from registry_wsgi.context import Context, Event
-    from registry_wsgi.interfaces import Outbox
-    from registry_wsgi.notifications.records import Client
+    from registry_wsgi.context import Context
+    from registry_wsgi.interfaces import Outbox, Parcel
+    from registry_wsgi.notifications.packing import Packing
+    from registry_wsgi.notifications.records import Noted
 
-    Noted = tuple[int, str, Client, Sequence[Event]]
-    """What `Batch.note` takes: of a request that succeeded when it did, its id, who sent it, and what it did."""
-
-PULL_SECONDS = 0.2
+PULL_SECONDS: Final = 0.2
 """How long pull events wait in memory at most, while the outbox can take them: what a crash may lose of them."""
-MOST_BATCHES = 20
-"""The most batches of pull events that wait in the memory of a process; more events are dropped, and counted."""
-_PROXIED = "werkzeug.proxy_fix.orig"
+MOST_PULLS: Final = 20_000
+"""The most requests with pull events that wait in the memory of a process; those of more are dropped, and counted."""
+_PROXIED: Final = "werkzeug.proxy_fix.orig"
 
 _logger = logging.getLogger("registry_wsgi")
 
 
-@dataclass(frozen=True, slots=True)
-class Interest:
-    """Which events an endpoint gets: all but those of these actions, and of targets of these media types."""
-
-    endpoint: str
-    ignored_actions: frozenset[str] = frozenset()
-    ignored_media_types: frozenset[str] = frozenset()
-
-    def wants(self, event: Event) -> bool:
-        if event.action in self.ignored_actions:
-            return False
-        # Of what is deleted only the digest is told, and no media type that could be ignored.
-        described = None if event.action == "delete" else event.descriptor
-        return described is None or described.media_type not in self.ignored_media_types
-
-
 class Intake:
-    """Takes the events of requests that succeeded into `outbox`, for each of the endpoints that want them.
+    """Takes the events of requests that succeeded into `outbox`, as `packing` makes parcels of them in a process."""
 
-    `addr` names this registry in events, `root` is what URLs in them begin with, by default what the client used.
-    """
-
-    def __init__(
-        self, outbox: Outbox, interests: Sequence[Interest], *, addr: str, root: str = "", references: bool = False
-    ) -> None:
+    def __init__(self, outbox: Outbox, packing: Callable[[], Packing]) -> None:
         self._outbox = outbox
-        self._interests = interests
-        self._addr = addr
-        self._root = root.rstrip("/")
-        self._references = references
-        self._ignored = frozenset.intersection(*(each.ignored_actions for each in interests))
+        self._new_packing = packing
         self._begin()
         os.register_at_fork(after_in_child=partial(_begin_again, weakref.ref(self)))
 
     def _begin(self) -> None:
         """Begin with nothing, in this process: a server may fork after the application was made."""
-        self._source = EventSource(self._addr, str(uuid.uuid4()))
-        self._pulls = [Batch()]
+        self._packing = self._new_packing()
+        self._ignored = self._packing.ignored_actions
+        self._pulls: deque[Noted] = deque()
         self._writes: deque[_Write] = deque()
-        self._noting, self._committing = threading.Lock(), threading.Lock()
+        self._starting, self._committing, self._dropping = threading.Lock(), threading.Lock(), threading.Lock()
         self._noted, self._many, self._ended = threading.Event(), threading.Event(), threading.Event()
+        self._awake = False
         self._flusher: threading.Thread | None = None
         self._dropped = 0
 
     def take(self, ctx: Context, environ: WSGIEnvironment) -> None:
-        """Keep the events of a request: those of a write durably, before this returns. Raises Unavailable."""
+        """Keep the events of a request: those of a write durably, before this returns. Raises Unavailable.
+
+        Of a pull as little is done here as can be: beside all else that a request takes, each step costs a multiple of
+        what it costs in the loop of who commits. A deque needs no lock.
+        """
         events = ctx.events
         if self._ignored and all(event.action in self._ignored for event in events):
             return
-        get = environ.get
-        client = (
-            ctx.user,
-            get("REMOTE_ADDR", ""),
-            # Behind a proxy that is believed the port is the proxy's own.
-            "" if _PROXIED in environ else get("REMOTE_PORT", ""),
-            get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}",
-            environ["REQUEST_METHOD"],
-            get("HTTP_USER_AGENT", ""),
-            environ["wsgi.url_scheme"],
-            get("SCRIPT_NAME", ""),
-        )
-        noted = (time.time_ns(), ctx.id, client, events)
+        keys = CLIENT_BEHIND_PROXY if _PROXIED in environ else CLIENT
+        noted = (time_ns(), ctx.number, ctx.user, tuple(map(environ.get, keys)), events)
         for event in events:
             if event.action != "pull":
                 self._take_write(noted)
                 return
-        self._take_pulls(noted)
-
-    def _take_pulls(self, noted: Noted) -> None:
-        with self._noting:
-            batch = self._pulls[-1]
-            if len(batch) >= MOST_TOGETHER:
-                if len(self._pulls) >= MOST_BATCHES // 2:
-                    self._many.set()
-                if len(self._pulls) == MOST_BATCHES:
-                    self._dropped += len(noted[-1])
-                    return
-                batch = Batch()
-                self._pulls.append(batch)
-            batch.note(*noted)
-        if not self._noted.is_set():
-            self._noted.set()
-            if self._flusher is None:
-                self._start_flusher()
+        waiting = len(self._pulls)
+        if waiting >= MOST_PULLS:
+            self._drop(len(events))
+            return
+        self._pulls.append(noted)
+        # After the event is there: who commits says so before it looks.
+        if not self._awake or waiting == MOST_PULLS // 2:
+            self._wake(many=waiting > 0)
 
     def _take_write(self, noted: Noted) -> None:
         write = _Write(noted)
@@ -148,11 +103,20 @@ class Intake:
     def flush(self) -> None:
         """Put all that waits into the outbox, and not what comes meanwhile: under load that would never end."""
         with self._committing:
-            if self._writes or len(self._pulls[-1]):
+            if self._writes or self._pulls or self._dropped:
                 self._commit()
 
+    def _wake(self, *, many: bool) -> None:
+        """Have pulls committed soon, or at once where they are many."""
+        self._awake = True
+        self._noted.set()
+        if many:
+            self._many.set()
+        if self._flusher is None:
+            self._start_flusher()
+
     def _start_flusher(self) -> None:
-        with self._noting:
+        with self._starting:
             if self._flusher is None:
                 self._flusher = threading.Thread(target=self._flush_often, daemon=True, name="events")
                 self._flusher.start()
@@ -165,28 +129,24 @@ class Intake:
             self._many.wait(PULL_SECONDS)
             self._noted.clear()
             self._many.clear()
+            self._awake = False
             self.flush()
 
     def _commit(self) -> None:
         """Put what waits into the outbox, in its order; the lock is held."""
-        with self._noting:
-            pulls, self._pulls = self._pulls, [Batch()]
-            dropped, self._dropped = self._dropped, 0
+        pulls = [self._pulls.popleft() for _ in range(len(self._pulls))]
         writes = [self._writes.popleft() for _ in range(len(self._writes))]
         try:
-            written = Batch()
-            for write in writes:
-                written.note(*write.noted)
-            droppable = [parcel for batch in pulls for parcel in self._parcels(batch, droppable=True)]
-            dropped += self._put(droppable, self._parcels(written), writes)
+            droppable = self._packing.parcels(pulls, droppable=True)
+            self._put(droppable, self._packing.parcels([write.noted for write in writes]), writes)
         finally:
             for write in writes:
                 write.done = True
-        if dropped:
-            self._count_dropped(dropped)
+        if self._dropped:
+            self._count_dropped()
 
-    def _put(self, droppable: Sequence[Parcel], parcels: Sequence[Parcel], writes: Sequence[_Write]) -> int:
-        """Return how many pull events could not be kept."""
+    def _put(self, droppable: Sequence[Parcel], parcels: Sequence[Parcel], writes: Sequence[_Write]) -> None:
+        """Put all of the parcels or, where that cannot be, those of the pulls: a write may be what found no room."""
         try:
             self._outbox.put([*droppable, *parcels])
             for write in writes:
@@ -194,27 +154,22 @@ class Intake:
         except Unavailable as error:
             _logger.error("the outbox takes no events", extra={"fields": {"outbox.error": error.detail}})
             try:
-                self._outbox.put(droppable)  # a write may be what found no room
+                self._outbox.put(droppable)
             except Unavailable:
-                return sum(parcel.count for parcel in droppable if parcel.endpoint == droppable[0].endpoint)
-        return 0
+                self._drop(sum(parcel.count for parcel in droppable if parcel.endpoint == droppable[0].endpoint))
 
-    def _count_dropped(self, dropped: int) -> None:
+    def _drop(self, count: int) -> None:
+        with self._dropping:
+            self._dropped += count
+
+    def _count_dropped(self) -> None:
+        """Tell the outbox what was dropped; where it cannot be told, later."""
+        with self._dropping:
+            dropped, self._dropped = self._dropped, 0
         try:
-            for interest in self._interests:
-                if "pull" not in interest.ignored_actions:
-                    self._outbox.count(interest.endpoint, EndpointStatistics(dropped=dropped))
+            self._packing.count_dropped(self._outbox, dropped)
         except Unavailable:
-            with self._noting:  # it is counted when the outbox is there again
-                self._dropped += dropped
-
-    def _parcels(self, batch: Batch, *, droppable: bool = False) -> list[Parcel]:
-        parcels = []
-        for interest in self._interests if len(batch) else ():
-            count, content = batch.packed(self._source, interest.wants, root=self._root, references=self._references)
-            if count:
-                parcels.append(Parcel(interest.endpoint, count, content, droppable))
-        return parcels
+            self._drop(dropped)
 
 
 def _begin_again(reference: weakref.ref[Intake]) -> None:

@@ -1,57 +1,73 @@
 """Events on their way through an outbox: what is noted of a request, and the bytes that it is kept in.
 
-A pull must cost a few microseconds at most: of a request only texts are noted, and what is the same in several events,
-a manifest or a client, once. The rest is done by one call of the JSON encoder, and by who delivers.
+What is the same in several events, a manifest or a client, is written once, and of each event four numbers. The rest is
+done by who delivers, in a process of its own. The bytes are a line of JSON, and then the numbers, of 64 bits each, the
+least significant byte first.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 import uuid
-from typing import TYPE_CHECKING, Any
+from array import array
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
 
+from registry_wsgi import traceparent
+from registry_wsgi.context import head_of_ids, id_of
 from registry_wsgi.descriptor import OCTET_STREAM, Descriptor, Digest
 from registry_wsgi.interfaces import EventRequest, EventSource, Notification
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from registry_wsgi.context import Event
 
-    Client = tuple[str, str, str, str, str, str, str, str]
-    """User, address, port, host, method, user agent, scheme, and the path below which the registry is."""
+    Noted = tuple[int, int, str, tuple[str | None, ...], Sequence[Event]]
+    """Of a request that succeeded: when, in nanoseconds since the epoch; the number of its Context, its user, what its
+    environ has for `CLIENT`, and what it did."""
 
-_FORMAT = 1
-_NUMBERS = 2**20
-MOST_TOGETHER = 1000
-"""The events that one batch should have at most: the encoder lets no other thread work meanwhile."""
+CLIENT: Final = (
+    "REMOTE_ADDR",
+    "REMOTE_PORT",
+    "HTTP_HOST",
+    "SERVER_NAME",
+    "SERVER_PORT",
+    "REQUEST_METHOD",
+    "HTTP_USER_AGENT",
+    "wsgi.url_scheme",
+    "SCRIPT_NAME",
+    "HTTP_TRACEPARENT",
+)
+"""What events tell of a client."""
+CLIENT_BEHIND_PROXY: Final = ("REMOTE_ADDR", "", *CLIENT[2:])
+"""The same where a proxy told the address: the port is the proxy's own."""
+
+_FORMAT: Final = 2
+_NUMBERS: Final = 2**20
+_COLUMNS: Final = 4
+MOST_TOGETHER: Final = 1000
+"""The requests that one batch should have at most: whoever delivers reads it whole."""
 
 
 class Batch:
     """Events of requests, in their order. The number of an event in its batch makes its id, with the batch's own."""
 
-    __slots__ = ("_clients", "_events", "_positions", "_rows", "id")
-
-    def __init__(self) -> None:
-        self.id = str(uuid.UUID(int=uuid.uuid4().int & ~(_NUMBERS - 1)))
-        self._clients: dict[Client, int] = {}
+    def __init__(self, noted: Iterable[Noted]) -> None:
+        self._id = str(uuid.UUID(int=uuid.uuid4().int & ~(_NUMBERS - 1)))
+        self._clients: dict[tuple[str | None, ...], int] = {}
         self._events: list[Event] = []
-        self._positions: dict[int, int] = {}
-        self._rows: list[tuple[int, str, int, int]] = []
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def note(self, time: int, request_id: str, client: Client, events: Sequence[Event]) -> None:
-        """Add what a request did at `time`, in nanoseconds since the epoch."""
-        who = self._clients.setdefault(client, len(self._clients))
-        for event in events:
-            # A cache raises the same Event object again and again, and a hash of its content would cost more.
-            what = self._positions.get(id(event))
-            if what is None:
-                what = self._positions[id(event)] = len(self._events)
-                self._events.append(event)
-            self._rows.append((time, request_id, who, what))
+        self._rows = array("q")  # of each event when it was, its request's number, who and what
+        # A cache raises the same Event object again and again, and a hash of its content would cost more.
+        positions: dict[int, int] = {}
+        for time, number, user, client, events in noted:
+            who = self._clients.setdefault((user, *client), len(self._clients))
+            for event in events:
+                what = positions.setdefault(id(event), len(self._events))
+                if what == len(self._events):
+                    self._events.append(event)
+                self._rows.extend((time, number, who, what))
 
     def packed(
         self, source: EventSource, wants: Callable[[Event], bool], *, root: str, references: bool
@@ -61,38 +77,52 @@ class Batch:
         `root` is what URLs of the registry begin with; if it is empty, it is what the client used.
         """
         wanted = {position for position, event in enumerate(self._events) if wants(event)}
-        numbers: list[int] | None = None
+        positions: list[int] | None = None
         rows = self._rows
         if len(wanted) < len(self._events):
-            numbers = [number for number, row in enumerate(rows) if row[-1] in wanted]
-            rows = [rows[number] for number in numbers]
+            positions = [position for position, what in enumerate(rows[_COLUMNS - 1 :: _COLUMNS]) if what in wanted]
+            starts = (position * _COLUMNS for position in positions)
+            rows = array("q", chain.from_iterable(rows[start : start + _COLUMNS] for start in starts))
         events = [_packed_event(event, references=references) for event in self._events]
-        head = (_FORMAT, self.id, source.addr, source.instance_id, root)
-        document = (*head, list(self._clients), events, numbers, rows)
-        return len(rows), json.dumps(document, separators=(",", ":")).encode()
+        head = (_FORMAT, self._id, source.addr, source.instance_id, root, head_of_ids())
+        document = json.dumps((*head, list(self._clients), events, positions), separators=(",", ":"))
+        return len(rows) // _COLUMNS, document.encode() + b"\n" + _same_everywhere(rows).tobytes()
 
 
 def unpack(content: bytes) -> list[Notification]:
     """Return the events of what `Batch.packed` returned. Raises ValueError for anything else."""
+    document, _, numbers = content.partition(b"\n")
     try:
-        version, *rest = json.loads(content)
+        version, *rest = json.loads(document)
         if version != _FORMAT:
             raise ValueError(f"the events are of the format {version}, and not {_FORMAT}")
-        batch, addr, instance_id, root, clients, events, numbers, rows = rest
+        batch, addr, instance_id, root, head, clients, events, positions = rest
         base, source = uuid.UUID(batch).int, EventSource(addr, instance_id)
-        numbers = range(len(rows)) if numbers is None else numbers
+        clients = [_Client(*each) for each in clients]
+        rows = _same_everywhere(array("q", numbers))
+        columns = [rows[column::_COLUMNS] for column in range(_COLUMNS)]
+        positions = range(len(columns[0])) if positions is None else positions
         return [
             Notification(
-                id=str(uuid.UUID(int=base + number)),
+                id=str(uuid.UUID(int=base + position)),
                 time=time,
                 source=source,
-                **_of_client(clients[who], request_id),
-                **_of_event(events[what], root or _root(clients[who]), clients[who][-1]),
+                actor=clients[who].user,
+                request=clients[who].request(id_of(head, number)),
+                **_of_event(events[what], f"{root or clients[who].root}{clients[who].prefix}"),
             )
-            for number, (time, request_id, who, what) in zip(numbers, rows, strict=True)
+            for position, time, number, who, what in zip(positions, *columns, strict=True)
         ]
     except (TypeError, LookupError, AttributeError) as error:
         raise ValueError(f"no events: {error}") from error
+
+
+def _same_everywhere(numbers: array[int]) -> array[int]:
+    """Return numbers of this machine as they are kept, or kept ones as they are here."""
+    if sys.byteorder == "big":
+        numbers = numbers[:]
+        numbers.byteswap()
+    return numbers
 
 
 def _packed_event(event: Event, *, references: bool) -> list[Any]:
@@ -107,26 +137,33 @@ def _packed(descriptor: Descriptor) -> list[Any]:
     return [descriptor.media_type, descriptor.size, descriptor.digest, *([extra] if extra else [])]
 
 
-def _of_client(client: list[str], request_id: str) -> dict[str, Any]:
-    user, addr, port, host, method, useragent, _, _ = client
-    if port:
-        addr = f"[{addr}]:{port}" if ":" in addr else f"{addr}:{port}"
-    return {"actor": user, "request": EventRequest(request_id, addr, host, method, useragent)}
+class _Client:
+    """Who sent a request, told from its user and what its environ had for `CLIENT`; None is what it had not."""
+
+    def __init__(self, user: str, *values: str | None) -> None:
+        addr, port, host, name, server_port, method, agent, scheme, prefix, header = (each or "" for each in values)
+        self.user = user
+        self.prefix = prefix
+        self._addr = (f"[{addr}]:{port}" if ":" in addr else f"{addr}:{port}") if port else addr
+        self._host = host or f"{name}:{server_port}"
+        self._method = method
+        self._agent = agent
+        self.root = f"{scheme}://{self._host}"
+        trace = traceparent.parse(header)
+        self._traceparent = trace.header if trace else ""
+
+    def request(self, id: str) -> EventRequest:
+        """Return the request of that id."""
+        return EventRequest(id, self._addr, self._host, self._method, self._agent, self._traceparent)
 
 
-def _root(client: list[str]) -> str:
-    """Return what the client's URLs of the registry began with."""
-    *_, host, _, _, scheme, _ = client
-    return f"{scheme}://{host}"
-
-
-def _of_event(event: list[Any], root: str, prefix: str) -> dict[str, Any]:
+def _of_event(event: list[Any], root: str) -> dict[str, Any]:
     action, repository, packed, tag, from_repository, references = event
     target = None if packed is None else _descriptor(packed)
     url = ""
     if target is not None and action != "delete":  # of what is deleted docker-registry tells no more than its digest
         kind = "blobs" if target.media_type == OCTET_STREAM else "manifests"
-        url = f"{root}{prefix}/v2/{repository}/{kind}/{target.digest}"
+        url = f"{root}/v2/{repository}/{kind}/{target.digest}"
     return {
         "action": action,
         "repository": repository,

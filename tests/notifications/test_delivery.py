@@ -13,7 +13,7 @@ from registry_wsgi.errors import DeliveryFailed, Unavailable
 from registry_wsgi.interfaces import EventSource, Parcel
 from registry_wsgi.notifications.delivery import Breaker, Delivery
 from registry_wsgi.notifications.inmemory import InMemoryOutbox
-from registry_wsgi.notifications.records import Batch
+from registry_wsgi.notifications.records import CLIENT, Batch
 from tests.notifications.receiver import until
 
 if TYPE_CHECKING:
@@ -26,10 +26,8 @@ SOURCE = EventSource("here:5000", "instance")
 
 def parcel(*repositories: str, endpoint: str = "one") -> Parcel:
     """Return a push of a tag to each of the repositories."""
-    client = ("", "", "", "", "PUT", "", "http", "")
-    batch = Batch()
-    batch.note(0, "id", client, [Event("push", name, tag="v1") for name in repositories])
-    count, content = batch.packed(SOURCE, lambda event: True, root="", references=False)
+    noted = (0, 1, "", (None,) * len(CLIENT), [Event("push", name, tag="v1") for name in repositories])
+    count, content = Batch([noted]).packed(SOURCE, lambda event: True, root="", references=False)
     return Parcel(endpoint, count, content)
 
 

@@ -18,7 +18,8 @@ from registry_wsgi.middleware.notifications import NotificationsLayer
 from registry_wsgi.middleware.tracing import TracingLayer
 from registry_wsgi.notifications import intake as intake_module
 from registry_wsgi.notifications.inmemory import InMemoryOutbox
-from registry_wsgi.notifications.intake import Intake, Interest
+from registry_wsgi.notifications.intake import Intake
+from registry_wsgi.notifications.packing import Interest, Packing
 from registry_wsgi.notifications.records import unpack
 from registry_wsgi.storage.registry import Registry
 from registry_wsgi.testing._together import together
@@ -54,7 +55,7 @@ class Watched(InMemoryOutbox):
 
 
 def stack(outbox: Watched, *interests: Interest, root: str = "") -> tuple[TestApp, Intake]:
-    intake = Intake(outbox, interests or [Interest("one")], addr="here:5000", root=root)
+    intake = Intake(outbox, lambda: Packing(interests or [Interest("one")], addr="here:5000", root=root))
     options = {"intake": intake, "deliver": lambda: None}
     layers = [Layer("tracing", TracingLayer), Layer("notifications", NotificationsLayer, options)]
     return TestApp(compose(create_core(Registry(InMemoryDriver(), delete_enabled=True)), layers)), intake
@@ -191,8 +192,7 @@ def test_pulls_that_cannot_be_kept_are_dropped_and_counted(outbox: Watched) -> N
 
 
 def test_more_pulls_than_may_wait_are_dropped_and_counted(outbox: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake_module, "MOST_TOGETHER", 5)
-    monkeypatch.setattr(intake_module, "MOST_BATCHES", 2)
+    monkeypatch.setattr(intake_module, "MOST_PULLS", 10)
     app, intake = stack(outbox)
     digest = push_blob(app, "a", b"content")
     outbox.may_go_on.clear()
@@ -262,6 +262,23 @@ def test_an_event_tells_of_its_request(outbox: Watched) -> None:
     assert event.url == f"http://registry.example.com/below/v2/a/blobs/{Digest.of(b'c')}"
     assert event.target == Descriptor(Digest.of(b"c"), 1)
     assert abs(event.time - time.time_ns()) < 3600 * 10**9
+
+
+@pytest.mark.parametrize(
+    ("sent", "passed_on"),
+    [
+        ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",) * 2,
+        ("00-00000000000000000000000000000000-00f067aa0ba902b7-01", ""),
+        ("anything\r\nX-Else: 1", ""),
+        ("", ""),
+    ],
+)
+def test_an_event_is_a_part_of_the_trace_of_its_request(outbox: Watched, sent: str, passed_on: str) -> None:
+    app, intake = stack(outbox)
+    digest = push_blob(app, "a", b"content")
+    app.get(f"/v2/a/blobs/{digest}", extra_environ={"HTTP_TRACEPARENT": sent}, status=200)
+    intake.flush()
+    assert [event.request.traceparent for event in outbox.events()] == ["", passed_on]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -159,6 +160,31 @@ def test_a_cloud_event_has_the_event_as_its_data(receiver: Receiver) -> None:
         ("registry.pull", "sha256:"),
         ("registry.delete", "latest"),
     ]
+
+
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+def traced() -> Notification:
+    event = notification(1)
+    return replace(event, request=replace(event.request, traceparent=TRACEPARENT))
+
+
+def test_the_trace_of_a_request_goes_on_in_a_header_and_the_body_is_docker_registrys(receiver: Receiver) -> None:
+    with sending(receiver.url) as sink:
+        sink.send(traced())
+        sink.send(notification(1))
+    with_trace, without = receiver.posts
+    assert with_trace.headers["traceparent"] == TRACEPARENT
+    assert "traceparent" not in without.headers
+    assert with_trace.body == without.body
+
+
+def test_a_cloud_event_has_the_trace_as_an_attribute_too(receiver: Receiver) -> None:
+    with sending(receiver.url, format="cloudevents") as sink:
+        sink.send(traced())
+    (post,) = receiver.posts
+    assert (post.headers["traceparent"], json.loads(post.body)["traceparent"]) == (TRACEPARENT, TRACEPARENT)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ from registry_wsgi.middleware.notifications import NotificationsLayer
 from registry_wsgi.middleware.tracing import TracingLayer
 from registry_wsgi.notifications.documents import document
 from registry_wsgi.notifications.inmemory import InMemoryOutbox
-from registry_wsgi.notifications.intake import Intake, Interest
+from registry_wsgi.notifications.intake import Intake
+from registry_wsgi.notifications.packing import Interest, Packing
 from registry_wsgi.notifications.records import unpack
 from registry_wsgi.storage.registry import Registry
 from tests.stack import image_manifest, push_blob
@@ -76,7 +77,7 @@ class Observed:
     driver: StorageDriver = field(default_factory=InMemoryDriver)
 
     def __post_init__(self) -> None:
-        self.intake = Intake(self.outbox, [Interest("all")], addr="here:5000", references=True)
+        self.intake = Intake(self.outbox, lambda: Packing([Interest("all")], addr="here:5000", references=True))
         registry = Registry(self.driver, delete_enabled=True, signer=LibtrustSigner())
         options = {"intake": self.intake, "deliver": lambda: None}
         layers = [Layer("tracing", TracingLayer), Layer("notifications", NotificationsLayer, options)]
