@@ -95,6 +95,9 @@ def run(options: argparse.Namespace) -> None:
             client.check(each, image)
         results = [measure(row, servers.get, image, options) for row in ROWS if row.name in options.rows]
     print(f"\n\n{render(results)}")
+    for result in results:
+        for note in dict.fromkeys(filter(None, result.notes())):
+            print(f"{result.row.title}: {note}")
     print(f"\nratio: ours to theirs, the median of {options.rounds} pairs of runs; spread: the least and the most")
     document: dict[str, object] = {
         "machine": facts,

@@ -7,7 +7,7 @@ import getpass
 import json
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 GUNICORN = Path(sys.executable).with_name("gunicorn")
+
+LOGS = {"level": "info", "accesslog": {"disabled": False}}
 
 NGINX = """\
 daemon off; user {user}; pid {directory}/pid; error_log stderr; worker_processes 1;
@@ -52,11 +54,12 @@ class Place:
 
 @dataclass(frozen=True)
 class Launch:
-    """A command that starts a server, its storage, and the headers that requests to it need."""
+    """A command that starts a server, its storage, the headers that requests to it need, and where its events wait."""
 
     command: list[str]
     root: Path
     headers: dict[str, str] = field(default_factory=dict)
+    outbox: Path | None = None
 
 
 def ours(place: Place, **sections: object) -> Launch:
@@ -122,19 +125,40 @@ def user(place: Place) -> tuple[dict[str, Any], dict[str, str]]:
 
 def with_headers(launch: Launch, headers: dict[str, str]) -> Launch:
     """Return the launch with the headers that its access control asks for."""
-    return Launch(launch.command, launch.root, headers)
+    return replace(launch, headers=headers)
 
 
 def logging(place: Place) -> Launch:
     """Return ours with its access log and a line for each request."""
-    return ours(place, log={"level": "info", "accesslog": {"disabled": False}})
+    return ours(place, log=LOGS)
+
+
+def measuring(place: Place) -> Launch:
+    """Return ours with metrics."""
+    return ours(place, http=metrics(place))
 
 
 def notifying(place: Place) -> Launch:
     """Return ours with an endpoint that gets an event of each pull."""
-    endpoints = [{"name": "bench", "url": sink.start()}]
-    outbox = {"path": str(place.directory / "outbox")}
-    return ours(place, notifications={"endpoints": endpoints, "outbox": outbox})
+    return with_events(place)
+
+
+def observed(place: Place) -> Launch:
+    """Return ours with logs, metrics and events at once."""
+    return with_events(place, log=LOGS, http=metrics(place))
+
+
+def with_events(place: Place, **sections: object) -> Launch:
+    """Return ours with an endpoint."""
+    outbox = place.directory / "outbox"
+    endpoints = [{"name": "bench", "url": sink.start(), "timeout": "30s"}]
+    notifications = {"endpoints": endpoints, "outbox": {"path": str(outbox)}}
+    return replace(ours(place, notifications=notifications, **sections), outbox=outbox)
+
+
+def metrics(place: Place) -> dict[str, object]:
+    """Return a section `http` with metrics."""
+    return {"addr": f"127.0.0.1:{place.port}", "debug": {"prometheus": {"enabled": True, "mainport": True}}}
 
 
 def in_memory(launcher: Callable[[Place], Launch]) -> Callable[[Place], Launch]:
@@ -167,7 +191,9 @@ KINDS: dict[str, Callable[[Place], Launch]] = {
     "token": token,
     "policy": policy,
     "logs": logging,
+    "metrics": measuring,
     "notifications": notifying,
+    "observed": observed,
     "registry-wsgi on tmpfs": in_memory(ours),
     "docker-registry on tmpfs": in_memory(docker_registry),
     "1,000 names": large(1_000),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from . import measures, pages, uploads
+from . import events, measures, pages, uploads
 from .content import TAG, Blob, Image, blob_path, manifest_path
 
 if TYPE_CHECKING:
@@ -70,7 +70,13 @@ def _on_gunicorn(name: str, title: str, measure: Measure, goal: float) -> Row:
 
 def _relative(name: str, title: str, ours: str, goal: Goal | None) -> Row:
     """Return a row of our own pulls under conditions, against those without."""
-    return Row(name, f"GET manifest by tag, {title}", RATE, GET_TAG, goal, ours=ours, theirs=OURS)
+    return Row(name, f"{BY_TAG}, {title}", RATE, GET_TAG, goal, ours=ours, theirs=OURS)
+
+
+def _with_events(name: str, title: str, ours: str, goal: Goal | None) -> Row:
+    """Return such a row in which an event of each pull is delivered."""
+    measure = events.beside_delivery(GET_TAG)
+    return Row(name, f"{BY_TAG}, {title}", RATE, measure, goal, ours=ours, theirs=OURS, baseline=GET_TAG)
 
 
 def _page(name: str, title: str, path: str) -> Row:
@@ -133,7 +139,9 @@ ROWS = (
     _relative("token", "token", "token", Goal(0.8)),
     _relative("policy", "policy", "policy", Goal(0.8)),
     _relative("logs", "with logs", "logs", None),
-    _relative("notifications", "with notifications", "notifications", Goal(0.8)),
+    _relative("metrics", "with metrics", "metrics", None),
+    _with_events("notifications", "with notifications", "notifications", Goal(0.8)),
+    _with_events("observed", "with logs, metrics, notifications", "observed", None),
     Row(
         "slow",
         "99 % of GET manifest beside 64 slow uploads",

@@ -43,7 +43,10 @@ class Peer:
 
 
 class Server:
-    """One server, on a port of its own. `headers` are what requests to it need; `root` is its storage."""
+    """One server, on a port of its own. `headers` are what requests to it need; `root` is its storage.
+
+    Its events, if it raises any, wait in `outbox`.
+    """
 
     def __init__(self, name: str, place: Place, core: int) -> None:
         self.name = name
@@ -52,6 +55,7 @@ class Server:
         launch = KINDS[name](place)
         self.root = launch.root
         self.headers = launch.headers
+        self.outbox = launch.outbox
         self._command = launch.command
         self._log = place.directory / "log"
         self._process: subprocess.Popen[bytes] | None = None

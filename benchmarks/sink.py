@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+NICE = 10
+"""How much delivering stands back where the load wants the same core."""
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+
+    def setup(self) -> None:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+        super().setup()
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))

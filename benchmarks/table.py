@@ -38,6 +38,10 @@ class Result:
         """Return the ratio of ours to theirs, round by round."""
         return ratios(self.ours, self.theirs)
 
+    def notes(self) -> list[str]:
+        """Return what is to be said of our last run, and of the other's."""
+        return [each[-1].note if each else "" for each in (self.ours, self.theirs)]
+
     def met(self) -> bool | None:
         """Tell whether the goal is met, None where the row has none."""
         return self.row.goal.met(middle(self.ours), median(self.ratios())) if self.row.goal is not None else None
@@ -53,7 +57,7 @@ class Result:
             "theirs": [sample.value for sample in self.theirs],
             "against": self.against,
             "busy": [[sample.busy for sample in samples] for samples in (self.ours, self.theirs)],
-            "notes": [next(iter({sample.note: None for sample in each[-1:]}), "") for each in (self.ours, self.theirs)],
+            "notes": self.notes(),
             "peers": {name: [sample.value for sample in samples] for name, samples in self.peers.items()},
             "median": [middle(self.ours), middle(self.theirs)],
             "ratio": median(found),
