@@ -134,7 +134,7 @@ def build(
     observation = observation or Observation(config)
     registry = create_registry(config, observation.measurements)
     observation.look_at(registry, notifier.outbox if notifier else None)
-    innermost, remark = caching(config, registry)
+    innermost, remark = caching(config, registry, observation.measurements)
     if remark:
         _logger.info(remark)
     return assemble(config, registry, [*layers(config, controller, notifier, observation), *innermost])

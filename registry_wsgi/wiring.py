@@ -84,7 +84,9 @@ def layers(
     return sorted(stack, key=lambda layer: layer.stage)
 
 
-def caching(config: Configuration, registry: Registry) -> tuple[list[Layer], str]:
+def caching(
+    config: Configuration, registry: Registry, measurements: Measurements | None = None
+) -> tuple[list[Layer], str]:
     """Return the layer that gives answers of the core again, and what an operator should know of it, if anything.
 
     It stands inside all others of its stage, which may have something to say to every request.
@@ -107,6 +109,7 @@ def caching(config: Configuration, registry: Registry) -> tuple[list[Layer], str
         "recent": registry.recent,
         "blobs": config.storage.redirect_disable or not isinstance(driver, Redirecting),
         "headers": added_headers(config),
+        "measurements": measurements,
     }
     return [Layer("caching", CachingLayer, options)], remark
 

@@ -50,6 +50,14 @@ CACHE_REQUESTS: Final = Family(
 CACHE_HITS: Final = Family("registry_storage_cache_hits_total", "counter", "Descriptors that the cache had")
 CACHE_MISSES: Final = Family("registry_storage_cache_misses_total", "counter", "Descriptors that the cache had not")
 CACHE_ERRORS: Final = Family("registry_storage_cache_errors_total", "counter", "Times the cache could not be reached")
+RESPONSE_HITS: Final = Family(
+    "registry_http_response_cache_hits_total", "counter", "Requests answered with what was remembered"
+)
+RESPONSE_MISSES: Final = Family(
+    "registry_http_response_cache_misses_total",
+    "counter",
+    "Requests whose answer could have been remembered, and was not",
+)
 
 MEASURED: Final = (
     REQUESTS,
@@ -63,6 +71,8 @@ MEASURED: Final = (
     CACHE_HITS,
     CACHE_MISSES,
     CACHE_ERRORS,
+    RESPONSE_HITS,
+    RESPONSE_MISSES,
 )
 """What each process measures for itself."""
 

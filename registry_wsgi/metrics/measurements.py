@@ -32,7 +32,7 @@ class Measurements:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self._series: dict[Key, Series] = {}
-        self._gauges: dict[Key, Callable[[], float]] = {}
+        self._asked: dict[Key, Callable[[], float]] = {}
 
     def series(self, family: Family, *labels: str) -> Series:
         """Return the series to add to, the same one each time."""
@@ -40,9 +40,9 @@ class Measurements:
         with self.lock:
             return self._series.setdefault((family.name, *labels), [0.0] * length)
 
-    def gauge(self, family: Family, read: Callable[[], float], *labels: str) -> None:
+    def ask(self, family: Family, read: Callable[[], float], *labels: str) -> None:
         """Take what `read` returns for the number, whenever somebody wants to know."""
-        self._gauges[family.name, *labels] = read
+        self._asked[family.name, *labels] = read
 
     def add(self, series: Series, number: float = 1) -> None:
         with self.lock:
@@ -55,9 +55,9 @@ class Measurements:
             series[1 + bisect_left(family.bounds, number)] += 1
 
     def snapshot(self) -> Snapshot:
-        gauges = {key: [float(read())] for key, read in self._gauges.items()}
+        asked = {key: [float(read())] for key, read in self._asked.items()}
         with self.lock:
-            return {key: list(series) for key, series in self._series.items()} | gauges
+            return {key: list(series) for key, series in self._series.items()} | asked
 
     def reset(self) -> None:
         """Begin again after a fork: what was counted is the parent's, and the lock may be held by a thread of it."""

@@ -24,6 +24,7 @@ from registry_wsgi.api.respond import API_VERSION, refusal, status_line
 from registry_wsgi.context import ENVIRON_KEY
 from registry_wsgi.descriptor import Digest
 from registry_wsgi.errors import BlobUnknown, DriverError, PathNotFound, RegistryError
+from registry_wsgi.metrics import families
 from registry_wsgi.middleware.answers import Answer, Answers
 from registry_wsgi.middleware.compose import Stage
 from registry_wsgi.reference import check_name
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from registry_wsgi.context import Context
     from registry_wsgi.interfaces import StorageDriver, WSGIApplication
+    from registry_wsgi.metrics.measurements import Measurements
     from registry_wsgi.middleware.answers import Headers
     from registry_wsgi.storage.recent import RecentLinks
 
@@ -54,7 +56,7 @@ class CachingLayer:
 
     On a driver that cannot probe, links are believed as `recent` does, and nothing is remembered without it. `blobs`
     is False where clients may be sent elsewhere for them, which is decided anew each time. `headers` are those that
-    the core adds to every answer.
+    the core adds to every answer. `measurements` are told how often an answer was remembered.
     """
 
     stage = Stage.ANSWER
@@ -68,6 +70,7 @@ class CachingLayer:
         recent: RecentLinks | None = None,
         blobs: bool = True,
         headers: Headers = (),
+        measurements: Measurements | None = None,
     ) -> None:
         self._app = app
         self._driver = driver
@@ -76,6 +79,10 @@ class CachingLayer:
         self._core_answers = Answers(driver, largest=maxbytes // 8, recent=recent)
         self._remembered: LRUCache[Key, Answer] = LRUCache(maxbytes, getsizeof=lambda answer: answer.weight)
         self._lock = threading.Lock()  # Even a look-up changes the order of an LRU cache.
+        self._asked = self._missed = 0
+        if measurements is not None:
+            measurements.ask(families.RESPONSE_HITS, lambda: self._asked - self._missed)
+            measurements.ask(families.RESPONSE_MISSES, lambda: self._missed)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         ctx: Context = environ[ENVIRON_KEY]
@@ -87,6 +94,8 @@ class CachingLayer:
             ctx.events.extend(answer.events)
             start_response(answer.status, [*answer.headers])
             return body
+        with self._lock:
+            self._missed += 1
         if key[0] == "HEAD" and ctx.route.resource is _BLOB and (error := self._unknown(ctx)):
             return self._refused(error, ctx, environ, start_response)
         return self._answered(key, ctx, environ, start_response)
@@ -111,6 +120,7 @@ class CachingLayer:
     def _standing(self, key: Key) -> Answer | None:
         """Return the answer that is remembered, if all that it stands on is so still."""
         with self._lock:
+            self._asked += 1  # so a hit costs no lock of its own
             answer = self._remembered.get(key)
         if answer is not None:
             for stands in answer.stands:

@@ -47,7 +47,7 @@ class MetricsLayer:
         self._app = app
         self._measurements = measurements
         self._receiving: set[_Answer] = set()
-        measurements.gauge(families.UPLOADS, lambda: len(self._receiving))
+        measurements.ask(families.UPLOADS, lambda: len(self._receiving))
         self._handlers = {resource: _Handler(measurements, name) for resource, name in _HANDLERS.items()}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -100,7 +100,7 @@ class _Handler:
         self._name = name
         self.answers: dict[tuple[str, str], tuple[Series, Series]] = {}
         self.under_way: set[_Answer] = set()
-        measurements.gauge(families.IN_FLIGHT, lambda: len(self.under_way), name)
+        measurements.ask(families.IN_FLIGHT, lambda: len(self.under_way), name)
         self.received = measurements.series(families.REQUEST_BYTES, name)
         self.sent = measurements.series(families.RESPONSE_BYTES, name)
 

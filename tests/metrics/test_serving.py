@@ -94,6 +94,9 @@ def test_workers_count_together_and_one_that_is_killed_takes_no_count_with_it(se
     assert scraped("storage_action_seconds_count", driver="filesystem", action="Move") >= 1
     found = scraped("storage_cache_hits_total") + scraped("storage_cache_misses_total")
     assert scraped("storage_cache_requests_total") == found > 0
+    misses = scraped("http_response_cache_misses_total")
+    assert 1 <= misses <= scraped("processes")
+    assert scraped("http_response_cache_hits_total") == 40 - misses
 
     workers = [child.pid for child in psutil.Process(registry.process.pid).children() if child.num_threads() > 1]
     assert len(workers) >= 2
