@@ -60,7 +60,13 @@ class Unauthorized(RegistryError):
 
 
 class Denied(RegistryError):
+    """`user` is who may not, for log lines; who raises it need not tell."""
+
     code, status, message = "DENIED", 403, "requested access to the resource is denied"
+
+    def __init__(self, detail: object = None, *, user: str = "", headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail, headers=headers)
+        self.user = user
 
 
 class TooManyRequests(RegistryError):

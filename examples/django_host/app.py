@@ -66,7 +66,7 @@ def authorize(environ: WSGIEnvironment, access: tuple[Access, ...]) -> Grant:
         )
 
     if not all(map(may, access)):
-        raise Denied(f"{name} may push below {name}/")
+        raise Denied(f"{name} may push below {name}/", user=name)
     return Grant(name, may)
 
 

@@ -59,7 +59,7 @@ def authorize(environ: WSGIEnvironment, access: tuple[Access, ...]) -> Grant:
         return wanted.type == "registry" or wanted.action == "pull" or wanted.name.startswith(f"{user}/")
 
     if not all(map(may, access)):
-        raise Denied(f"{user} may push below {user}/")
+        raise Denied(f"{user} may push below {user}/", user=user)
     return Grant(user, may)
 
 

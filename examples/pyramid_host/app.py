@@ -65,7 +65,7 @@ def authorize(environ: WSGIEnvironment, access: tuple[Access, ...]) -> Grant:
     if user is None and not (access and all(map(may, access))):
         raise basic_challenge("our site", access)
     if not all(map(may, access)):
-        raise Denied(f"{user} may push below {user}/")
+        raise Denied(f"{user} may push below {user}/", user=user or "")
     return Grant(user or "", may)
 
 

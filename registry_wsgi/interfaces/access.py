@@ -43,8 +43,8 @@ class AccessController(Protocol):
     def authorize(self, ctx: Context, environ: WSGIEnvironment, access: tuple[Access, ...]) -> Grant:
         """Return the grant of all of `access`; none asks for valid credentials alone.
 
-        Raises Unauthorized with a WWW-Authenticate header where other credentials might do, Denied where the
-        user is known and may not.
+        Raises Unauthorized with a WWW-Authenticate header where other credentials might do, Denied, with the user for
+        log lines, where that is known and may not.
         """
 
 

@@ -56,7 +56,11 @@ class AccessLayer:
         debug = logger.isEnabledFor(logging.DEBUG)
         if debug:
             ctx.debug("authorizing request")
-        grant = self._controller.authorize(ctx, environ, access)
+        try:
+            grant = self._controller.authorize(ctx, environ, access)
+        except Denied as error:
+            ctx.user = ctx.user or error.user
+            raise
         ctx.user, ctx.rule = grant.user, grant.rule
         ctx.may_pull = lambda name: grant.may(Access("repository", name, "pull"))
         if ctx.route.resource is Resource.NONE:

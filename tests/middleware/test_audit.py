@@ -17,13 +17,14 @@ from registry_wsgi import mediatypes
 from registry_wsgi.app import build
 from registry_wsgi.config import load
 from registry_wsgi.descriptor import Digest
-from registry_wsgi.errors import ConfigurationError
+from registry_wsgi.errors import ConfigurationError, Denied
 from registry_wsgi.middleware import audit
 from tests.auth import forge
 from tests.stack import image_manifest, push_blob, push_image
 from tests.wire import Client
 
 if TYPE_CHECKING:
+    from registry_wsgi.interfaces import Grant
     from tests.conftest import Serve
 
 MANUAL = (Path(__file__).parents[2] / "docs" / "access.md").read_text()
@@ -69,6 +70,8 @@ def as_user(app: TestApp, user: str, password: str = "secret") -> TestApp:
 
 def lines(log: Path) -> list[dict[str, Any]]:
     """Return the lines since this was last asked."""
+    if not log.exists():
+        return []
     found = [json.loads(line) for line in log.read_text().splitlines()]
     log.write_text("")
     return found
@@ -165,6 +168,16 @@ def test_a_refusal_is_told_of_with_the_rule(app: TestApp, log: Path) -> None:
         ("", "pull", "secret", "", "denied", 401, "policy: no rule allows it"),
         ("", "catalog", "", "", "denied", 401, "policy: no rule allows it"),
     ]
+
+
+@pytest.mark.parametrize(("refusal", "user"), [(Denied(user="carol"), "carol"), (Denied("not today"), "")])
+def test_who_is_refused_by_a_function_of_the_host_is_told_if_it_says_so(log: Path, refusal: Denied, user: str) -> None:
+    def authorize(environ: object, access: object) -> Grant:
+        raise refusal
+
+    app = app_with(log, {"callable": {"function": authorize}})
+    app.get("/v2/a/tags/list", status=403)
+    assert told(log, "user", "action", "outcome") == [(user, "pull", "denied")]
 
 
 def test_logins_are_told_of_whether_they_succeed_or_not(log: Path, passwords: Path) -> None:
