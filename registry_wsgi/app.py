@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from registry_wsgi import config as configuration
-from registry_wsgi import logs
+from registry_wsgi import logs, serving
 from registry_wsgi.api.call import Options
 from registry_wsgi.api.core import create_core
 from registry_wsgi.api.respond import API_VERSION, envelope
@@ -45,8 +45,9 @@ def create_app(source: Source = None, *, start: bool = False) -> WSGIApplication
 
     `source` is a configuration, a mapping like one, or the path of a YAML file; without it
     the path is taken from REGISTRY_CONFIGURATION_PATH, and without that the defaults hold. Sets up the
-    logger `registry_wsgi` as configured. Events are delivered from the first request of a process on, or at once
-    with `start`, which is for servers that do not fork afterwards. Raises ConfigurationError.
+    logger `registry_wsgi` as configured. Events are delivered at once in a worker of gunicorn and under waitress-serve,
+    and with `start`, which is for servers that do not fork afterwards; else from when a process is forked or gets its
+    first request. Raises ConfigurationError.
     """
     config = _loaded(source)
     configure_logs(config.log, access_log=not config.log.accesslog_disabled)
@@ -54,8 +55,9 @@ def create_app(source: Source = None, *, start: bool = False) -> WSGIApplication
         _logger.warning(warning)
     notifier, observation = create_notifier(config), Observation(config)
     application = build(config, notifier=notifier, observation=observation)
-    if start and notifier is not None:
-        notifier.courier.start()
+    if notifier is not None:
+        notifier.prepare()
+        notifier.courier.start() if start or serving.is_worker() else notifier.courier.start_when_forked()
     observation.start()
     return application
 
@@ -104,8 +106,10 @@ def mount(
             f"a registry that is mounted answers below /v2/ only, and not at {controller.token_path}, where it issues "
             "tokens: give the issuer a path such as /v2/auth/token"
         )
-    observation = Observation(config)
-    registry = build(config, controller, create_notifier(config, events), observation)
+    notifier, observation = create_notifier(config, events), Observation(config)
+    registry = build(config, controller, notifier, observation)
+    if notifier is not None:
+        notifier.prepare()
     observation.start()
     claimed = frozenset(filter(None, (config.health.live, config.health.ready) if health else ()))
 

@@ -16,7 +16,9 @@ import subprocess
 import sys
 import threading
 import typing
+import weakref
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from registry_wsgi import logs
@@ -66,6 +68,10 @@ class Courier:
                 multiprocessing.util.Finalize(None, self.stop, exitpriority=5)
                 self._process = os.getpid()
 
+    def start_when_forked(self) -> None:
+        """Begin in each process that is forked from this one."""
+        os.register_at_fork(after_in_child=partial(_start_if_there, weakref.ref(self)))
+
     def stop(self) -> None:
         """End all deliveries; what is on its way may still arrive."""
         self._stopping.set()
@@ -74,27 +80,27 @@ class Courier:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            claim = self._outbox.claim()
-            if claim is None:
-                self._stopping.wait(_CLAIM_SECONDS)
-                continue
             try:
-                self._deliver(claim)
+                claim = self._outbox.claim()
+                if claim is not None:
+                    self._deliver(claim)
             except (OSError, Unavailable) as error:
                 _logger.error("events cannot be delivered", extra={"fields": {"courier.error": str(error)}})
-            finally:
-                claim.release()
             self._stopping.wait(_CLAIM_SECONDS)
 
     def _deliver(self, claim: DeliveryClaim) -> None:
-        self._introduce()
-        threads = _start(self._outbox, self._here, self._stopping)
-        while not self._stopping.is_set():
-            if self._elsewhere.endpoints:
-                self._watch(claim)
-            self._stopping.wait(_CLAIM_SECONDS)
-        for thread in threads:
-            thread.join(_END_SECONDS)
+        """Deliver for as long as this process lives, and give up the claim at its end."""
+        try:
+            self._introduce()
+            threads = _start(self._outbox, self._here, self._stopping)
+            while not self._stopping.is_set():
+                if self._elsewhere.endpoints:
+                    self._watch(claim)
+                self._stopping.wait(_CLAIM_SECONDS)
+            for thread in threads:
+                thread.join(_END_SECONDS)
+        finally:
+            claim.release()
 
     def _introduce(self) -> None:
         """Make the endpoints known in the outbox, and tell of what waits for others: they may be another registry's."""
@@ -128,6 +134,12 @@ class Courier:
         with typing.cast("BinaryIO", child.stdin) as pipe:
             pickle.dump((os.getpid(), self._elsewhere, self._log), pipe)
         return child
+
+
+def _start_if_there(reference: weakref.ref[Courier]) -> None:
+    courier = reference()
+    if courier is not None:
+        courier.start()
 
 
 def _start(outbox: Outbox, endpoints: Sequence[Endpoint], stopping: threading.Event) -> list[threading.Thread]:

@@ -23,11 +23,14 @@ def check(http: HTTP) -> str:
     if http.tls:
         check_tls(http.tls)
     check_debug(http)
-    return check_address(http)
+    address = check_address(http)
+    if http.net == "unix":
+        Path(address).unlink(missing_ok=True)  # what is there, if anything, is a socket of nobody's
+    return address
 
 
 def check_address(http: HTTP) -> str:
-    """Do what `check` does, certificates apart."""
+    """Do what `check` does, certificates apart, and leave what is there as it is."""
     if http.net == "unix":
         _check_socket(Path(http.addr))
         return http.addr
@@ -95,20 +98,21 @@ def _free_address(host: str, port: int, *, key: str = "http.addr") -> str:
 
 def _check_socket(path: Path) -> None:
     try:
-        _remove_stale(path)
-        with socket.socket(socket.AF_UNIX) as probe:
-            probe.bind(str(path))
-        path.unlink()
+        if not _is_stale(path):
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.bind(str(path))
+            path.unlink()
     except OSError as error:  # a path that is too long has no errno
         raise ConfigurationError(f"http.addr: cannot listen on {path}: {why(error)}") from None
 
 
-def _remove_stale(path: Path) -> None:
-    """Remove the socket if nobody listens on it; what is no socket is left for the bind to fail on."""
+def _is_stale(path: Path) -> bool:
+    """Tell whether there is a socket on which nobody listens; what is no socket is left for the bind to fail on."""
     if not (path.exists() and stat.S_ISSOCK(path.stat().st_mode)):
-        return
+        return False
     with socket.socket(socket.AF_UNIX) as probe:
         try:
             probe.connect(str(path))
         except ConnectionRefusedError:
-            path.unlink()
+            return True
+    return False

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from registry_wsgi import endpoints
 from registry_wsgi.config import Endpoint, Outbox
 from registry_wsgi.courier import Courier
+from registry_wsgi.errors import ConfigurationError, Unavailable
 from registry_wsgi.notifications.intake import Intake
 from registry_wsgi.notifications.packing import Interest, Packing
 
@@ -33,6 +34,15 @@ class Notifier:
     intake: Intake
     courier: Courier
     outbox: interfaces.Outbox
+
+    def prepare(self) -> None:
+        """Have the outbox made, before anybody is served; a server may fork afterwards. Raises ConfigurationError."""
+        try:
+            self.outbox.statistics()
+        except Unavailable as error:
+            raise ConfigurationError(f"notifications.outbox: {error.detail}") from None
+        finally:
+            self.outbox.close()
 
 
 def create_notifier(config: Configuration, listener: Listener | None = None) -> Notifier | None:

@@ -16,7 +16,7 @@ def inspect(source: Source | None, *, running: bool = False) -> tuple[Sequence[s
     """Return the problems and the warnings, a line each.
 
     What is wrong in the configuration does not hide what cannot be built of the rest: the driver, the cache, files
-    that are not there, the address. That address is not looked at where the registry is `running`.
+    that are not there, the address. That address is not looked at where the registry is `running`. Nothing is written.
     """
     configuration, findings = config.examine(source)
     if configuration is not None:

@@ -45,6 +45,8 @@ def run(config: Configuration, *, workers: int) -> None:
         raise ConfigurationError(missing) from None
     notifier = create_notifier(config)
     app.build(config, notifier=notifier)  # what cannot be built is said here, once, and not by every worker
+    if notifier is not None:
+        notifier.prepare()
     address = listening.check(config.http)
     click.echo("\n".join(overview.lines(config)), err=True)
     tls = config.http.tls

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from typing import TYPE_CHECKING
 
-from registry_wsgi import endpoints, plugins
+from registry_wsgi import endpoints, plugins, writable
 from registry_wsgi.cache.measured import MeasuredCacheProvider
 from registry_wsgi.drivers import abilities
+from registry_wsgi.drivers.filesystem import DEFAULT_ROOT
 from registry_wsgi.drivers.measured import MeasuredDriver
 from registry_wsgi.drivers.traced import TracedDriver
 from registry_wsgi.errors import ConfigurationError, why
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from registry_wsgi import config
-    from registry_wsgi.config import Auth, Configuration, Schema1, Validation
+    from registry_wsgi.config import Auth, Configuration, Log, Schema1, Storage, Validation
     from registry_wsgi.interfaces import (
         AccessController,
         BlobDescriptorCacheProvider,
@@ -69,7 +71,7 @@ def layers(
     if controller is None and config.auth is not None:
         controller = create_controller(config.auth)
     if config.log.audit:
-        stack.append(Layer("audit", AuditLayer, {"output": config.log.audit}))
+        stack.append(_audit(config.log))
     if notifier is not None:  # inside the audit, which has to hear of a write whose events could not be kept
         options = {"intake": notifier.intake, "deliver": notifier.courier.start}
         stack.append(Layer("notifications", NotificationsLayer, options))
@@ -125,16 +127,19 @@ def added_headers(config: Configuration) -> tuple[tuple[str, str], ...]:
 
 
 def parts(config: Configuration) -> Iterator[Callable[[], object]]:
-    """Yield what builds each part of a registry, to learn of every one whether it can be built."""
+    """Yield what builds each part of a registry, to learn of every one whether it can be built, and writes nothing."""
     yield lambda: _driver(config)
+    yield partial(_check_root, config.storage)
     yield lambda: _cache(config)
     yield lambda: _validation(config.validation)
     yield lambda: _signer(config.schema1)
     if config.auth is not None:
         yield partial(create_controller, config.auth)
     yield from endpoints.parts(config)
+    if config.log.audit:
+        yield partial(_tried, partial(_audit, config.log))
     for extra in config.middleware:
-        yield partial(_tried, extra)
+        yield partial(_tried, partial(_configured, extra))
 
 
 def _configured(extra: config.Layer) -> Layer:
@@ -143,9 +148,13 @@ def _configured(extra: config.Layer) -> Layer:
     return Layer(extra.name, factory, extra.options, key=f"{extra.key}.options")
 
 
-def _tried(extra: config.Layer) -> WSGIApplication:
+def _audit(log: Log) -> Layer:
+    return Layer("audit", AuditLayer, {"output": log.audit}, key="log.audit")
+
+
+def _tried(layer: Callable[[], Layer]) -> WSGIApplication:
     """Return the layer around nothing, to learn whether it takes its options."""
-    return compose(lambda environ, start_response: [], [_configured(extra)])  # noqa: ARG005
+    return compose(lambda environ, start_response: [], [layer()])  # noqa: ARG005
 
 
 def create_controller(auth: Auth) -> AccessController:
@@ -166,6 +175,20 @@ def _driver(config: Configuration) -> StorageDriver:
             plugins.STORAGE_MIDDLEWARE, middleware.name, middleware.options, key=middleware.key, arguments=[driver]
         )
     return driver
+
+
+def _check_root(storage: Storage) -> None:
+    """Raises ConfigurationError where nothing can be pushed, which does not keep a registry from being pulled from."""
+    root = storage.parameters.get("rootdirectory", DEFAULT_ROOT)
+    if storage.driver != "filesystem" or storage.readonly_enabled or not isinstance(root, str | os.PathLike):
+        return
+    try:
+        writable.check_directory(root)
+    except OSError as error:
+        raise ConfigurationError(
+            f"storage.filesystem.rootdirectory: nothing can be written in {root!r}: {why(error)}; allowed: a "
+            "directory that this user may write in, or any with storage.maintenance.readonly.enabled"
+        ) from None
 
 
 def _validation(config: Validation) -> ManifestValidation:

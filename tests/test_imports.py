@@ -19,7 +19,7 @@ PACKAGE = Path(registry_wsgi.__file__).parent
 
 FLOORS = [
     {"_version", "errors"},
-    {"descriptor", "reference", "routes", "mediatypes", "keys", "logs", "mailing", "places", "traceparent"},
+    {"descriptor", "reference", "routes", "mediatypes", "keys", "logs", "mailing", "places", "traceparent", "writable"},
     {"context"},
     {"interfaces"},
     {"metrics"},
@@ -43,6 +43,7 @@ FLOORS = [
         "observing",
         "debugging",
         "server",
+        "serving",
         "cli",
         "testing",
         "__init__",

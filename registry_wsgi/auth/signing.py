@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from joserfc.jwk import ECKey
 
+from registry_wsgi import writable
 from registry_wsgi.errors import ConfigurationError, why
 from registry_wsgi.keys import fingerprint
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from registry_wsgi.context import Context
 
 ALGORITHM = "ES256"
+_NEVER = -1
 _NAME = re.compile(r"(\d{10,12})-[0-9a-f]{16}\.pem")
 
 
@@ -46,7 +48,8 @@ class SigningKey:
 class SigningKeys:
     """The keys in `directory`. Each signs for `signs` seconds, and is known for `known` seconds more.
 
-    Raises ConfigurationError where the directory cannot be used.
+    The directory and a key are made when something is to be signed, or the keys are asked for. Raises
+    ConfigurationError where it can be seen that the directory cannot be used.
     """
 
     def __init__(self, directory: str, *, signs: float, known: float, clock: Callable[[], float] = time.time) -> None:
@@ -56,17 +59,17 @@ class SigningKeys:
         self._clock = clock
         self._lock = threading.Lock()
         self._keys: Mapping[str, SigningKey] = {}
-        self._changed = -1
+        self._changed = _NEVER
         try:
-            os.makedirs(directory, mode=0o700, exist_ok=True)
             self._read()
-            self.current()
+            if self._newest() is None:
+                writable.check_directory(directory)
         except (OSError, ValueError) as error:
             raise ConfigurationError(f"keys: the directory {directory} cannot be used: {why(error)}") from None
 
     def current(self) -> SigningKey:
         """Return the key to sign with: the newest, or a new one where that is too old."""
-        if os.stat(self._directory).st_mtime_ns != self._changed:
+        if self._stamp() != self._changed:
             self._read()
         return self._newest() or self._rotated()
 
@@ -95,6 +98,7 @@ class SigningKeys:
 
     def _rotated(self) -> SigningKey:
         """Make a key, unless another worker did meanwhile, and remove those that nothing needs any more."""
+        os.makedirs(self._directory, mode=0o700, exist_ok=True)
         with self._lock, _alone(self._directory):
             self._read()
             if (newest := self._newest()) is not None:
@@ -123,9 +127,9 @@ class SigningKeys:
 
     def _read(self) -> None:
         """Read the directory. A key that was read before is not read again: its file never changes."""
-        changed = os.stat(self._directory).st_mtime_ns
+        changed = self._stamp()
         keys = {}
-        for name in os.listdir(self._directory):
+        for name in os.listdir(self._directory) if changed != _NEVER else ():
             match = _NAME.fullmatch(name)
             if match is None:
                 continue
@@ -134,6 +138,13 @@ class SigningKeys:
                 kid = fingerprint(key.public_key)
                 keys[kid] = self._keys.get(kid) or SigningKey(kid, int(match[1]), key)
         self._keys, self._changed = keys, changed
+
+    def _stamp(self) -> int:
+        """Return when the directory was changed last, in nanoseconds since the epoch."""
+        try:
+            return os.stat(self._directory).st_mtime_ns
+        except FileNotFoundError:
+            return _NEVER
 
 
 @contextmanager

@@ -13,9 +13,9 @@ from registry_wsgi.cli.configured import config_argument
 @config_argument
 @click.option("--running", is_flag=True, help="The registry runs: do not ask whether its address is free.")
 def check(config: str | None, running: bool) -> None:
-    """Say everything that would keep a registry from starting as CONFIG says.
+    """Say everything that would keep a registry from starting as CONFIG says, or from taking what is pushed.
 
-    The exit status is 0 if there is nothing, and 2 if there is.
+    Nothing is written. The exit status is 0 if there is nothing, and 2 if there is.
     """
     from registry_wsgi import preflight  # noqa: PLC0415 - slow to import, and needed by few verbs
 

@@ -13,7 +13,7 @@ import io
 import os
 import stat
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from registry_wsgi.drivers.checks import check_offset, check_path
 from registry_wsgi.drivers.directories import (
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _Names = list[str]  # In the class, `list` is its method.
 
 _FEWEST_THREADS = 25
+DEFAULT_ROOT: Final = "/var/lib/registry"
 
 
 class FilesystemDriver:
@@ -49,9 +50,7 @@ class FilesystemDriver:
 
     name = "filesystem"
 
-    def __init__(
-        self, *, rootdirectory: str | os.PathLike[str] = "/var/lib/registry", maxthreads: int | str = 100
-    ) -> None:
+    def __init__(self, *, rootdirectory: str | os.PathLike[str] = DEFAULT_ROOT, maxthreads: int | str = 100) -> None:
         self.rootdirectory = _checked_root(rootdirectory)
         self.maxthreads = max(_checked_threads(maxthreads), _FEWEST_THREADS)
         self._ordered = OrderedDirectories()

@@ -8,6 +8,7 @@ import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from registry_wsgi import writable
 from registry_wsgi.auth.challenge import basic_credentials
 from registry_wsgi.context import ENVIRON_KEY
 from registry_wsgi.errors import ConfigurationError
@@ -44,9 +45,11 @@ class AuditLayer:
     def __init__(self, app: WSGIApplication, *, output: str) -> None:
         self._app = app
         try:
-            self._output: Output = Output(output)
+            if output != STDOUT:
+                writable.check_file(output)
         except OSError as error:
-            raise ConfigurationError(f"log.audit: cannot append to {output}: {error.strerror}") from None
+            raise ConfigurationError(f"cannot append to {output}: {error.strerror}") from None
+        self._output = Output(output)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         ctx: Context = environ[ENVIRON_KEY]
@@ -145,29 +148,35 @@ def _cut(line: dict[str, object], longest: int) -> bytes:
 
 
 class Output:
-    """Where lines go: a file that is opened again once it was renamed (logrotate), or the standard output.
+    """Where lines go: a file that is made with the first one, and again once it was renamed, or the standard output.
 
     Each line is one write to the end of the file, so that the lines of several processes are never torn
-    (POSIX write, O_APPEND). Raises OSError.
+    (POSIX write, O_APPEND).
     """
 
     def __init__(self, place: str) -> None:
         self._path = "" if place == STDOUT else place
         self._lock = threading.Lock()
-        self._descriptor = self._opened() if self._path else 1
+        self._descriptor = -1 if self._path else 1
 
     def write(self, line: bytes) -> None:
+        """Raises OSError."""
         with self._lock:
-            if self._path and not self._is_there():
-                os.close(self._descriptor)
-                self._descriptor = self._opened()
+            if self._path and not self._is_open():
+                self._open()
             if os.write(self._descriptor, line) < len(line):
                 raise OSError("only a part of the line was written")
 
-    def _opened(self) -> int:
-        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    def _open(self) -> None:
+        stale, self._descriptor = self._descriptor, -1
+        if stale >= 0:
+            os.close(stale)
+        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
 
-    def _is_there(self) -> bool:
+    def _is_open(self) -> bool:
+        """Tell whether what is open is what the path names: logrotate may have renamed it."""
+        if self._descriptor < 0:
+            return False
         try:
             return os.path.samestat(os.stat(self._path), os.fstat(self._descriptor))
         except FileNotFoundError:

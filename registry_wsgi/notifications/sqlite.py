@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from registry_wsgi.errors import ConfigurationError, Unavailable
+from registry_wsgi import writable
+from registry_wsgi.errors import ConfigurationError, Unavailable, why
 from registry_wsgi.interfaces import EndpointStatistics, StoredParcel
 
 if TYPE_CHECKING:
@@ -22,8 +23,12 @@ if TYPE_CHECKING:
 
     from registry_wsgi.interfaces import Parcel
 
+_FILE = "outbox.sqlite"
 _BUSY_SECONDS = 20.0
 _VERSION = 1
+# How a database begins, and where it has its user_version (SQLite, "Database File Format", 1.3).
+_MAGIC = b"SQLite format 3\0"
+_VERSION_AT = 60
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS endpoints (
     name TEXT PRIMARY KEY,
@@ -51,10 +56,10 @@ _LAST_ERROR_CHARACTERS = 500
 
 
 class SQLiteOutbox:
-    """An Outbox in the directory `path`, which is made, for its owner alone, where it is missing.
+    """An Outbox in the directory `path`, which is made, for its owner alone, when it is first used.
 
     Each endpoint may have `maxevents` waiting, and so many before its pull events are dropped: half. 0 is no limit.
-    Raises ConfigurationError where the directory or the database cannot be used.
+    Raises ConfigurationError where it can be seen that the directory or the database cannot be used.
     """
 
     def __init__(self, *, path: str, maxevents: int = 1_000_000) -> None:
@@ -64,14 +69,12 @@ class SQLiteOutbox:
         self._connection: sqlite3.Connection | None = None
         self._process = os.getpid()
         try:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._prepare()
-        except (OSError, Unavailable) as error:
-            reason = error.strerror if isinstance(error, OSError) else error.detail
+            self._look()
+        except OSError as error:
             raise ConfigurationError(
-                f"path: no outbox can be made at {path!r}: {reason}; allowed: a directory of this machine, to write in"
+                f"path: no outbox can be made at {path!r}: {why(error)}"
+                "; allowed: a directory of this machine, to write in"
             ) from None
-        self.close()  # the server may fork before the first event
 
     def put(self, parcels: Sequence[Parcel]) -> None:
         if not parcels:
@@ -148,7 +151,11 @@ class SQLiteOutbox:
         return row[0] if row else 0
 
     def claim(self) -> FileClaim | None:
-        return FileClaim.take(self._directory / "delivery.lock")
+        try:
+            self._make_directory()
+            return FileClaim.take(self._directory / "delivery.lock")
+        except OSError as error:
+            raise Unavailable(f"the outbox {self._directory}: {why(error)}") from error
 
     def close(self) -> None:
         with self._lock:
@@ -176,30 +183,51 @@ class SQLiteOutbox:
                 if self._connection is None or self._process != os.getpid():
                     self._connection, self._process = self._connect(), os.getpid()
                 yield self._connection
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise Unavailable(f"the outbox {self._directory}: {error}") from error
 
     def _connect(self) -> sqlite3.Connection:
+        """Return a new connection to the database, which is made where it is missing."""
+        self._make_directory()
         connection = sqlite3.connect(
-            self._directory / "outbox.sqlite",
+            self._directory / _FILE,
             timeout=_BUSY_SECONDS,
             isolation_level=None,
             check_same_thread=False,
         )
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version == 0:
+                connection.execute("BEGIN IMMEDIATE")
+                for statement in _SCHEMA.split(";"):
+                    connection.execute(statement)
+                connection.execute("COMMIT")
+            elif version != _VERSION:
+                raise sqlite3.DatabaseError(f"is of another release (version {version})")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
-    def _prepare(self) -> None:
-        """Make the tables where they are missing. Raises ConfigurationError where another release made them."""
-        with self._transaction() as connection:
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version not in (0, _VERSION):
-                raise ConfigurationError(
-                    f"path: the outbox {self._directory} is of another release (version {version})"
-                )
-            for statement in _SCHEMA.split(";"):
-                connection.execute(statement)
+    def _make_directory(self) -> None:
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def _look(self) -> None:
+        """Look at what is there, and write nothing. Raises OSError, and ConfigurationError for another release's."""
+        writable.check_directory(self._directory)
+        try:
+            writable.check_file(self._directory / _FILE)
+            with (self._directory / _FILE).open("rb") as file:
+                header = file.read(_VERSION_AT + 4)
+        except FileNotFoundError:
+            return
+        if not (header or _MAGIC).startswith(_MAGIC):
+            raise OSError("file is not a database")
+        version = int.from_bytes(header[_VERSION_AT:], "big")
+        if version not in (0, _VERSION):
+            raise ConfigurationError(f"path: the outbox {self._directory} is of another release (version {version})")
 
 
 def _add(connection: sqlite3.Connection, endpoint: str, counts: EndpointStatistics) -> None:

@@ -299,7 +299,7 @@ def kids(keys: SigningKeys) -> list[str]:
 
 def test_keys_are_their_owners_alone(tmp_path: Path) -> None:
     directory = tmp_path / "new" / "keys"
-    SigningKeys(str(directory), signs=DAY, known=DAY)
+    SigningKeys(str(directory), signs=DAY, known=DAY).current()
     (file,) = directory.iterdir()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
@@ -343,7 +343,8 @@ def test_another_worker_and_a_restart_know_the_same_keys(tmp_path: Path) -> None
 
 def test_workers_that_start_at_once_make_one_key(tmp_path: Path) -> None:
     program = (
-        "import sys; from registry_wsgi.auth.signing import SigningKeys; SigningKeys(sys.argv[1], signs=9, known=9)"
+        "import sys; from registry_wsgi.auth.signing import SigningKeys;"
+        "SigningKeys(sys.argv[1], signs=9, known=9).current()"
     )
     workers = [subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "keys")]) for _ in range(4)]
     assert [worker.wait() for worker in workers] == [0] * 4
@@ -353,6 +354,7 @@ def test_workers_that_start_at_once_make_one_key(tmp_path: Path) -> None:
 def test_threads_that_rotate_at_once_make_one_key(tmp_path: Path) -> None:
     clock = Clock()
     keys = SigningKeys(str(tmp_path), signs=DAY, known=DAY, clock=clock)
+    keys.current()
     clock.now += DAY
     with ThreadPoolExecutor(8) as pool:
         assert len({each.kid for each in pool.map(lambda _: keys.current(), range(32))}) == 1

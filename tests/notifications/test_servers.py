@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from registry_wsgi.notifications.sqlite import SQLiteOutbox
 from tests.notifications.conftest import endpoint, sections
 from tests.notifications.receiver import until
+from tests.notifications.test_delivery import parcel
 from tests.wire import Client
 
 if TYPE_CHECKING:
@@ -99,8 +101,20 @@ def test_a_registry_that_is_started_again_delivers_what_waited(
     server.stop()
     receiver.answer = lambda post: 200
     serve(tmp_path / "data", sections=configured)
-    receiver.wait(2)  # no request was sent to it but the one that asks whether it is there
+    receiver.wait(2)
     assert [action for action, _ in receiver.targets] == ["push", "pull"]
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_what_waits_is_delivered_before_the_first_request(
+    serve: Serve, receiver: Receiver, tmp_path: Path, name: str
+) -> None:
+    outbox = SQLiteOutbox(path=str(tmp_path / "outbox"))
+    outbox.put([parcel("a", endpoint="receiver")])
+    outbox.close()
+    kind, arguments = SERVERS[name]
+    serve(kind=kind, arguments=arguments, sections=sections(tmp_path, endpoint(receiver)), answers=lambda server: True)
+    receiver.wait(1)
 
 
 def pending(server: Server, *arguments: str) -> str:

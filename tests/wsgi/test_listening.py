@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from registry_wsgi import preflight
 from tests.wire import Client
 from tests.wsgi.commands import refusal, refusal_of
 
@@ -87,6 +88,7 @@ def test_several_workers_share_a_socket(serve: Serve, directory: Path) -> None:
 def test_the_file_that_a_killed_server_left_does_not_hinder_the_next(serve: Serve, directory: Path) -> None:
     path = directory / "registry.sock"
     serve_on(serve, path).kill()
+    assert preflight.inspect(on_socket(path)) == ([], [])
     assert stat.S_ISSOCK(path.stat().st_mode)
     serve_on(serve, path)
 
