@@ -3,6 +3,7 @@
     python -m benchmarks.s3 [--size MB] [--rounds N]
 
 The store counts as slow as it is for both. Calls are counted by a proxy before the store, in a run of their own.
+Seconds of the processor are those of the registry alone: they depend less on what else a machine does.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+import psutil
 
 from registry_wsgi import mediatypes
 from tests import seaweed, servers
@@ -43,7 +46,7 @@ class Bench:
 
     def __init__(self, server: servers.Server, content: bytes) -> None:
         self.host = server.host
-        self.server = server
+        self.process = psutil.Process(server.process.pid)
         self.content = content
         self.pushes = 0
 
@@ -55,6 +58,10 @@ class Bench:
             content = answer.read()
             assert answer.status < 300, (method, target, answer.status, content[:300])
             return answer, content
+
+    def processor(self) -> float:
+        """Return the seconds that the server's processes have had of the processor."""
+        return sum(sum(each.cpu_times()[:2]) for each in (self.process, *self.process.children(recursive=True)))
 
     def push(self) -> float:
         """Push the blob as docker does, in one PATCH and a PUT; return MB/s."""
@@ -137,29 +144,64 @@ def started(stack: ExitStack, store: seaweed.SeaweedFS, endpoint: str, work: Pat
     return running
 
 
-def speed(benches: dict[str, Bench], measure: Callable[[Bench], float], rounds: int) -> dict[str, float]:
-    """Return the medians, the registries taking turns."""
-    found: dict[str, list[float]] = {kind: [] for kind in benches}
+def show_speed(
+    row: str,
+    unit: str,
+    benches: dict[str, Bench],
+    measure: Callable[[Bench], float],
+    rounds: int,
+    *,
+    seconds: float = 0,
+) -> None:
+    """Show the medians, the registries taking turns, and the time of the processor for a thousand units.
+
+    A measurement takes `seconds`, or as long as a blob takes.
+    """
+    speed: dict[str, list[float]] = {kind: [] for kind in benches}
+    processor: dict[str, list[float]] = {kind: [] for kind in benches}
     for _ in range(rounds):
         for kind, bench in benches.items():
-            found[kind].append(measure(bench))
+            before = bench.processor()
+            speed[kind].append(measure(bench))
+            thousands = (speed[kind][-1] * seconds if seconds else len(bench.content) / MEGABYTE) / 1000
+            processor[kind].append((bench.processor() - before) / thousands)
+    show(f"{row}, {unit}/s", _medians(speed))
+    show(f"… seconds of the processor for 1,000 {unit}", _medians(processor), less=True, digits=2)
+
+
+def _medians(found: dict[str, list[float]]) -> dict[str, float]:
     return {kind: statistics.median(values) for kind, values in found.items()}
 
 
-def calls(benches: dict[str, Bench], proxy: Proxy, measure: Callable[[Bench], object]) -> dict[str, float]:
-    """Return the calls of one request each."""
-    found = {}
+def show_calls(benches: dict[str, Bench], proxy: Proxy, size: int) -> None:
+    """Show the calls of one request each, or of a few, one registry after the other."""
+
+    def pull_later(bench: Bench) -> None:
+        time.sleep(2)
+        bench.pull()
+
+    measures: dict[str, Callable[[Bench], object]] = {
+        f"a push of {size} MB": Bench.push,
+        "its pull, at once": Bench.pull,
+        "its pull, two seconds later": pull_later,
+        "pushing a config and a manifest": Bench.push_manifest,
+        "a GET of the manifest by tag": Bench.get_manifest,
+        "the next one": Bench.get_manifest,
+    }
+    found: dict[str, dict[str, float]] = {row: {} for row in measures}
     for kind, bench in benches.items():
-        proxy.taken()
-        measure(bench)
-        found[kind] = float(sum(proxy.taken().values()))
-    return found
+        for row, measure in measures.items():
+            proxy.taken()
+            measure(bench)
+            found[row][kind] = float(sum(proxy.taken().values()))
+    for row, counts in found.items():
+        show(f"S3 calls of {row}", counts, less=True)
 
 
-def show(row: str, found: dict[str, float], *, less: bool = False) -> None:
+def show(row: str, found: dict[str, float], *, less: bool = False, digits: int = 0) -> None:
     ours, theirs = (found[kind] for kind in KINDS)
     ratio = (theirs / ours if less else ours / theirs) if ours and theirs else 0.0
-    print(f"| {row} | {ours:,.0f} | {theirs:,.0f} | {ratio:.1f} |", flush=True)
+    print(f"| {row} | {ours:,.{digits}f} | {theirs:,.{digits}f} | {ratio:.1f} |", flush=True)
 
 
 def main() -> None:
@@ -172,17 +214,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
         print(f"| SeaweedFS behind both | {' | '.join(NAMES.values())} | ratio |\n|---|---|---|---|")
         benches = started(stack, store, store.endpoint, Path(directory), content)
-        show(f"push {options.size} MB, PATCH + PUT, MB/s", speed(benches, Bench.push, options.rounds))
-        show(f"pull {options.size} MB, MB/s", speed(benches, Bench.pull, options.rounds))
+        show_speed(f"push {options.size} MB, PATCH + PUT", "MB", benches, Bench.push, options.rounds)
+        show_speed(f"pull {options.size} MB", "MB", benches, Bench.pull, options.rounds)
         for bench in benches.values():
             bench.push_manifest()
-        show("GET manifest by tag, with Redis, requests/s", speed(benches, Bench.manifests, options.rounds))
+        row = "GET manifest by tag, with Redis"
+        show_speed(row, "requests", benches, Bench.manifests, options.rounds, seconds=SECONDS)
         proxy = stack.enter_context(proxied(store.endpoint))
         counted = started(stack, store, proxy.endpoint, Path(directory), content)
-        show(f"S3 calls of a push of {options.size} MB", calls(counted, proxy, Bench.push), less=True)
-        show("S3 calls of its pull", calls(counted, proxy, Bench.pull), less=True)
-        show("S3 calls of pushing a config and a manifest", calls(counted, proxy, Bench.push_manifest), less=True)
-        show("S3 calls of a GET of a manifest by tag", calls(counted, proxy, Bench.get_manifest), less=True)
+        show_calls(counted, proxy, options.size)
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ class BlobIngester(Protocol):
     def upload_size(self, ctx: Context, upload_id: str) -> int:
         """Return the bytes received so far, also while another request writes. Raises BlobUploadUnknown."""
 
-    def mount(self, ctx: Context, digest: Digest, source: BlobStatter) -> Descriptor:
+    def mount(self, ctx: Context, digest: Digest, source: BlobStore) -> Descriptor:
         """Link a blob that another repository has. Raises BlobUnknown where it has not."""
 
 
@@ -73,4 +73,9 @@ class BlobDeleter(Protocol):
         """Remove the link. Raises Unsupported where deletion is off, BlobUnknown."""
 
 
-class BlobStore(BlobStatter, BlobProvider, BlobRedirector, BlobIngester, BlobDeleter, Protocol): ...
+class BlobStore(BlobStatter, BlobProvider, BlobRedirector, BlobIngester, BlobDeleter, Protocol):
+    def confirm(self, ctx: Context, digest: Digest) -> Descriptor:
+        """Return what storage itself says, whatever is remembered: before something is written that stands on it.
+
+        Raises BlobUnknown where the repository has not the link and the blob.
+        """

@@ -27,7 +27,7 @@ class BlobAccessController(BlobDescriptorService, Protocol):
     """The descriptor service that decides what a repository may reach: no link, no blob."""
 
     def linked(self, ctx: Context, digest: Digest) -> bool:
-        """Tell whether the repository has a link to the digest now, asking storage itself."""
+        """Tell whether the repository has a link to the digest, asking storage itself, now or a moment ago."""
 
 
 class BlobDescriptorCacheProvider(BlobDescriptorService, Protocol):

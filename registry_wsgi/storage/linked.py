@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from registry_wsgi.context import Context
-    from registry_wsgi.interfaces import BlobAccessController, BlobStatter, BlobWriter, FileReader, StorageDriver
+    from registry_wsgi.interfaces import (
+        BlobAccessController,
+        BlobStatter,
+        BlobStore,
+        BlobWriter,
+        FileReader,
+        StorageDriver,
+    )
     from registry_wsgi.storage.blobs import GlobalBlobStore
     from registry_wsgi.storage.recent import RecentLinks
     from registry_wsgi.storage.uploads import BlobUpload, Uploads
@@ -140,10 +147,13 @@ class LinkedBlobStore:
     def stat(self, ctx: Context, digest: Digest) -> Descriptor:
         return self._access.stat(ctx, digest)
 
+    def confirm(self, ctx: Context, digest: Digest) -> Descriptor:
+        return self._links.stat(ctx, digest)
+
     def linked(self, ctx: Context, digest: Digest) -> bool:
         """Tell whether the repository has the link *and* the blob, asking the driver."""
         try:
-            self._links.stat(ctx, digest)
+            self.confirm(ctx, digest)
         except BlobUnknown:
             return False
         return True
@@ -184,9 +194,8 @@ class LinkedBlobStore:
     def upload_size(self, ctx: Context, upload_id: str) -> int:
         return self._uploads.size(ctx, upload_id)
 
-    def mount(self, ctx: Context, digest: Digest, source: BlobStatter) -> Descriptor:
-        descriptor = source.stat(ctx, digest)
-        self._blobs.stat(ctx, descriptor.digest)  # a source may answer from a cache; the driver decides
+    def mount(self, ctx: Context, digest: Digest, source: BlobStore) -> Descriptor:
+        descriptor = source.confirm(ctx, digest)
         self.link(ctx, descriptor, digest)
         return descriptor
 

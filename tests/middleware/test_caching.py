@@ -355,11 +355,13 @@ def test_without_probes_a_tag_that_moves_is_seen_at_once(unable: Unable) -> None
         assert set(both(app, BY_TAG, 200)) == {Digest.of(payload)}
 
 
-def test_what_another_process_decides_about_a_write_is_never_believed(unable: Unable) -> None:
+def test_what_decides_about_a_write_is_never_believed(unable: Unable) -> None:
     app = pushed(unable, believed=3600)
     app.get(BLOB, status=200)
     stack_over(unable).delete(BLOB, status=202)
+    app.get(BLOB, status=200)
     app.put("/v2/a/b/manifests/v2", MANIFEST, headers=TYPE, status=400)
+    app.post(f"/v2/other/blobs/uploads/?mount={Digest.of(SMALL)}&from=a/b", status=202)
 
 
 def test_the_layer_is_there_only_where_it_can_be_and_says_so(caplog: pytest.LogCaptureFixture) -> None:

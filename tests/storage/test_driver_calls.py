@@ -130,7 +130,7 @@ def test_a_blob_that_is_there_already_is_not_moved_again(cached: TestApp, driver
 
 def test_a_mount_asks_the_driver_and_writes_one_link(cached: TestApp, driver: CountingDriver) -> None:
     cached.post(f"/v2/other/blobs/uploads/?mount={Digest.of(LAYER)}&from=a/b", status=201)
-    assert driver.taken() == ["stat link", "stat data", "put_content link"]
+    assert driver.taken() == ["get_content link", "stat data", "put_content link"]
 
 
 def test_pushing_a_manifest_asks_the_driver_for_each_reference(cached: TestApp, driver: CountingDriver) -> None:

@@ -43,6 +43,8 @@ _OPERATIONS: Final = {
     "UploadPart": ("PUT", "upload_part"),
 }
 NONE: Final[Mapping[str, Any]] = {}
+_EXPRESS: Final = "--x-s3"
+"""How the names of buckets end to which one logs in first."""
 _PIECE: Final = 256 * 1024
 """Bytes that are given to the socket at a time, each of which may take as long as a connection may."""
 _BUSY: Final = 429
@@ -93,7 +95,7 @@ class HotCalls:
     def _place(self) -> _Place | None:
         """Where the bucket is, as botocore resolves it; None where only botocore knows how to speak to it."""
         credentials = access.credentials(self._section)
-        if credentials is None:
+        if credentials is None or self._section.bucket.endswith(_EXPRESS):
             return None
         url = self._client.generate_presigned_url("get_object", Params={"Bucket": self._section.bucket, "Key": "k"})
         parts = urlsplit(url)

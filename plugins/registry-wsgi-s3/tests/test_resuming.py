@@ -1,9 +1,11 @@
-"""Uploads that another process goes on with, also where the one before was killed; what requests cost in calls."""
+"""Uploads that another process goes on with, also where the one before was killed."""
 
 from __future__ import annotations
 
 import itertools
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 
 import pytest
@@ -13,7 +15,6 @@ from registry_wsgi.context import Context
 from registry_wsgi.errors import DriverError, PathBusy, PathNotFound
 from registry_wsgi.testing._drivers_case import seeded
 from tests.api.inprocess import InProcess
-from tests.s3_proxy import proxied
 from tests.stack import stack_over
 from tests.wire import digest_of, with_query
 
@@ -118,66 +119,20 @@ def test_every_request_of_an_upload_may_go_to_another_process(driver, other):
     assert driver._bucket.list(driver._bucket.key("/docker/registry/v2/repositories/a/b/_uploads")).keys == []
 
 
-# ── what it costs ─────────────────────────────────────────────────────────────────────────────
+def test_of_writers_that_begin_at_once_one_has_the_upload(section):
+    """The state of an upload is made with If-None-Match, and changed with If-Match."""
+    drivers = [S3Driver(**section) for _ in range(4)]
+    for path, append in (("/new", False), ("/old", True)):
+        if append:
+            drivers[0].put_content(CTX, path, b"content")
+        opened, start = [], threading.Barrier(len(drivers))
 
+        def begin(driver, path=path, append=append, opened=opened, start=start):
+            start.wait()
+            with suppress(PathBusy):
+                opened.append(driver.writer(CTX, path, append=append))
 
-@pytest.fixture
-def proxy(seaweed):
-    with proxied(seaweed.endpoint) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def counted(section, proxy):
-    return S3Driver(**section | {"regionendpoint": proxy.endpoint})
-
-
-def test_a_batch_delete_takes_one_call_for_a_thousand_keys(counted, proxy):
-    counted._bucket.delete([f"absent/{number}" for number in range(2500)])
-    assert proxy.taken() == {"DeleteObjects": 3}
-
-
-def test_a_page_asks_for_no_more_than_is_in_it(driver, counted, proxy):
-    for name in ("a", "a-b", "a.b", *(f"v1.{number:03}" for number in range(40))):
-        driver.put_content(CTX, f"/tags/{name}/link", b"")
-    proxy.taken()
-    assert counted.list_after(CTX, "/tags", "", 3) == ["a", "a-b", "a.b"]
-    assert sum(proxy.taken().values()) <= 3
-    assert counted.list_after(CTX, "/tags", "v1.000", 10) == [f"v1.{number:03}" for number in range(1, 11)]
-    assert sum(proxy.taken().values()) <= 2
-    assert counted.list_after(CTX, "/tags", "v1.035", 10) == [f"v1.{number:03}" for number in range(36, 40)]
-    assert proxy.taken() == {"ListObjects": 1}
-
-
-def test_a_blob_whose_digest_is_known_first_is_neither_copied_nor_moved(counted, proxy):
-    client = InProcess(stack_over(counted))
-    small, large = b"small", seeded(2 * PART + 1)
-    for content, calls in (
-        (small, {"HeadObject": 1, "ListObjects": 1, "PutObject": 2}),
-        (
-            large,
-            {
-                "HeadObject": 1,
-                "ListObjects": 1,
-                "PutObject": 1,
-                "CreateMultipartUpload": 1,
-                "UploadPart": 3,
-                "CompleteMultipartUpload": 1,
-            },
-        ),
-    ):
-        answer = client.request("POST", f"/v2/a/blobs/uploads/?digest={digest_of(content)}", content)
-        assert answer.status == 201
-        assert proxy.taken() == calls
-        assert client.blob("a", digest_of(content)).body == content
-        proxy.taken()
-
-
-def test_clients_are_sent_to_the_store_and_get_the_blob_there(driver):
-    from urllib.request import Request, urlopen  # noqa: PLC0415
-
-    driver.put_content(CTX, "/a/b", b"content")
-    with urlopen(driver.redirect_url(CTX, "/a/b", "GET")) as answer:
-        assert answer.read() == b"content"
-    with urlopen(Request(driver.redirect_url(CTX, "/a/b", "HEAD"), method="HEAD")) as answer:
-        assert answer.headers["Content-Length"] == "7"
+        with ThreadPoolExecutor(len(drivers)) as pool:
+            list(pool.map(begin, drivers))
+        assert len(opened) == 1
+        opened[0].close()
