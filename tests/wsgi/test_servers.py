@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import re
 import select
@@ -19,9 +20,10 @@ import pytest
 
 from tests.images import MB
 from tests.wire import Client, digest_of, with_query
+from tests.wsgi import apache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from tests.conftest import Serve
     from tests.servers import Server
@@ -53,6 +55,7 @@ NAMES = {
     "wsgiref": "wsgiref",
 }
 """The kinds of registries that tests can start, by their names on the page."""
+BELOW_APACHE = "mod_wsgi"
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +90,19 @@ def refused(server: Server) -> str:
     target = f"/v2/a/blobs/uploads/{uuid4()}"
     with begun(server, "PATCH", target, body=bytes(100_000), Content_Length=str(LARGE)) as connection:
         return "at once" if answered(connection).endswith(b" 404") else "after the body"
+
+
+def handed_on(server: Server) -> str:
+    """Whether the registry has the beginning of a large body in its storage before the end of it was sent."""
+    storage = Path(json.loads(server.config.read_text())["storage"]["filesystem"]["rootdirectory"])
+    location = Client(server.url).start_upload("a/large")
+    with begun(server, "PATCH", location, body=os.urandom(8 * MB), Content_Length=str(LARGE)):
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            if any(file.stat().st_size >= MB for file in storage.glob("**/a/large/_uploads/*/data")):
+                return "streamed"
+            time.sleep(0.05)
+        return "spooled"
 
 
 def continued(server: Server) -> str:
@@ -161,6 +177,7 @@ def ended(server: Server) -> str:
 
 COLUMNS: dict[str, Callable[[Server], str]] = {
     "chunked bodies": chunked_bodies,
+    "large bodies": handed_on,
     "a refusal comes": refused,
     "`100 Continue`": continued,
     "keep-alive": kept,
@@ -171,7 +188,7 @@ COLUMNS: dict[str, Callable[[Server], str]] = {
 
 
 def test_the_page_has_every_server_and_every_column() -> None:
-    assert list(rows()) == list(NAMES)
+    assert list(rows()) == [*NAMES, BELOW_APACHE]
     assert {tuple(row) for row in rows().values()} == {tuple(COLUMNS)}
 
 
@@ -180,3 +197,13 @@ def test_a_row_of_the_page_is_true(name: str, serve: Serve) -> None:
     server = serve(kind=NAMES[name])
     seen = {column: observe(server) for column, observe in COLUMNS.items()}
     assert seen == rows()[name]
+
+
+@pytest.mark.soak  # to build mod_wsgi takes a minute
+@pytest.mark.timeout(600)
+def test_the_row_of_mod_wsgi_is_true(wheels: Mapping[str, Path]) -> None:
+    with apache.environment(wheels["registry-wsgi"]) as directory, ExitStack() as stack:
+        server = apache.start(directory)
+        stack.callback(server.kill)
+        seen = {column: observe(server) for column, observe in COLUMNS.items()}
+    assert seen == rows()[BELOW_APACHE]
