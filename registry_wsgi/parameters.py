@@ -36,7 +36,7 @@ def mistakes(
     The first `arguments` parameters of the factory are passed in code and are no keys.
     """
     try:
-        accepted = list(signature(factory).parameters.values())[arguments:]
+        accepted = list(_signature(factory).parameters.values())[arguments:]
     except (TypeError, ValueError) as error:
         yield ConfigurationError(f"{key}: the keys it takes cannot be told: {reason(error)}")
         return
@@ -56,14 +56,23 @@ def mistakes(
             yield ConfigurationError(f"{key}.{name}: required, but not given{hint('', known)}")
 
 
-def signature(factory: Factory) -> inspect.Signature:
+def types_of(factory: Factory, parameter: str) -> set[str]:
+    """Return the names of the types that a parameter may have, none where they cannot be told."""
+    try:
+        wanted = _signature(factory).parameters.get(parameter)
+    except (TypeError, ValueError):
+        return set()
+    return {getattr(kind, "__name__", str(kind)) for kind in _kinds(wanted.annotation)} if wanted else set()
+
+
+def _signature(factory: Factory) -> inspect.Signature:
     try:
         return inspect.signature(factory, eval_str=True)
     except NameError:  # an annotation imported under TYPE_CHECKING: now all of them are text
         return inspect.signature(factory)
 
 
-def kinds(annotation: object) -> list[Any]:
+def _kinds(annotation: object) -> list[Any]:
     """Return the types that an annotation allows; one in text allows those that it names."""
     if isinstance(annotation, str):
         return [_NAMES.get(name, name) for name in annotation.replace(" ", "").split("|")]
@@ -89,7 +98,7 @@ def reason(error: Exception) -> str:
 
 
 def _of_type(key: str, value: object, annotation: object) -> Iterator[ConfigurationError]:
-    allowed = kinds(annotation)
+    allowed = _kinds(annotation)
     if not all(kind in _WORDS for kind in allowed) or any(_fits(value, kind) for kind in allowed):
         return
     found = f"{value!r:.60}" if isinstance(value, (str, bool, int, float)) else f"a {type(value).__name__}"

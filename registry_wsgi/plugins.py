@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from registry_wsgi.config.files import DocumentFile
 from registry_wsgi.errors import ConfigurationError, DriverError
-from registry_wsgi.parameters import hint, kinds, mistakes, reason, signature
+from registry_wsgi.parameters import hint, mistakes, reason, types_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -126,11 +126,10 @@ def _raise_all(wrong: Iterable[ConfigurationError]) -> None:
 
 def _made(factory: Factory, parameter: str, value: object, *, key: str) -> object:
     """Return the value of a parameter, or what is made of one that stands for something else."""
-    wanted = signature(factory).parameters.get(parameter)
-    words = {getattr(kind, "__name__", kind) for kind in kinds(wanted.annotation)} if wanted else set()
-    if "AccessController" in words:
+    types = types_of(factory, parameter)
+    if "AccessController" in types:
         return _controller(value, key=key)
-    return DocumentFile(value) if "Document" in words and isinstance(value, str) else value
+    return DocumentFile(value) if "Document" in types and isinstance(value, str) else value
 
 
 def _controller(value: object, *, key: str) -> object:

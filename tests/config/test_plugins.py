@@ -234,6 +234,12 @@ def test_a_factory_without_a_signature_is_told() -> None:
     assert message(plugins.check, type, {}, key="k").startswith("k: the keys it takes cannot be told: ")
 
 
+def test_a_factory_without_a_signature_cannot_be_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugins, "load", lambda group, name, *, key: type)
+    text = message(plugins.build, "test.group", "alpha", {"a": 1}, key="k")
+    assert text.startswith("k: the keys it takes cannot be told: ")
+
+
 @pytest.mark.parametrize(
     ("statement", "text"),
     [
