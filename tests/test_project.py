@@ -78,5 +78,5 @@ def test_make_run_serves_a_registry_from_a_fresh_copy_and_starts_at_once_the_nex
 
 def test_make_help_lists_every_command() -> None:
     run = subprocess.run([require("make"), "help"], cwd=PROJECT, capture_output=True, text=True, check=True)
-    for command in ("run", "test", "soak", "lint", "bench", "clean"):
+    for command in ("run", "test", "soak", "lint", "docs", "bench", "clean"):
         assert f"make {command}\t" in run.stdout

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ import yaml
 
 from registry_wsgi.testing.certificates import authority
 from tests.examples.proxies import nginx, self_test, server_of
+from tests.packaging import copy_of_the_project
 from tests.redis_servers import RedisServer
 
 if TYPE_CHECKING:
@@ -31,6 +34,19 @@ def test_compose_reads_its_file() -> None:
     files = {volume.split(":")[0] for volume in mounted if volume.startswith("./")} - {"./tls"}
     assert files == {"./config.yml", "./registry.conf"}
     assert all((EXAMPLE / file).is_file() for file in files)
+
+
+def test_what_the_image_is_made_of_can_be_installed(tmp_path: Path) -> None:
+    """pip looks whether it can, in a copy, and leaves it at that."""
+    project = copy_of_the_project(tmp_path)
+    (arguments,) = re.findall(r"pip install (.*?) \\\n", (EXAMPLE / "Dockerfile").read_text())
+    looking = ["--dry-run", "--no-index", "--no-build-isolation", *shlex.split(arguments.replace("/src", str(project)))]
+    run = subprocess.run(
+        [sys.executable, "-m", "pip", "install", *looking], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert "does not provide the extra" not in run.stderr
+    assert "Would install registry-wsgi-" in run.stdout
 
 
 def test_nginx_is_told_what_the_example_with_nginx_tells_it() -> None:
