@@ -42,7 +42,7 @@ def _judge(key: Key, value: object, path: str, findings: Findings) -> None:
     if key.state is State.UNSUPPORTED and not key.idle(value):
         findings.warnings.append(f"{path} is not supported yet and has no effect")
     if key.state is State.REFUSED and not key.idle(value):
-        raise ConfigurationError(f"{path}: {key.lacks} is not available yet; remove the key to start without it")
+        raise ConfigurationError(f"{path}: {key.meaning} is not available yet; remove the key to start without it")
 
 
 def _leaf(key: Key, value: object, path: str) -> Any:

@@ -56,7 +56,6 @@ class Key:
     otherwise: str = ""
     releases: str = BOTH
     idle: Callable[[Any], bool] = nothing
-    lacks: str = ""
 
     @property
     def variable(self) -> str:
@@ -76,9 +75,9 @@ def unsupported(
     return (Key(path, meaning, state=State.UNSUPPORTED, idle=idle, releases=releases), *_parts(path, keys))
 
 
-def refused(path: str, lacks: str, keys: str = "", *, releases: str = BOTH) -> tuple[Key, ...]:
-    """Return the row of a key that must not be neglected, `lacks` being what it asks for, and those inside."""
-    return (Key(path, lacks, state=State.REFUSED, lacks=lacks, releases=releases), *_parts(path, keys))
+def refused(path: str, meaning: str, keys: str = "", *, releases: str = BOTH) -> tuple[Key, ...]:
+    """Return the row of a key that must not be neglected, `meaning` being what it asks for, and those inside."""
+    return (Key(path, meaning, state=State.REFUSED, releases=releases), *_parts(path, keys))
 
 
 def _parts(path: str, keys: str) -> tuple[Key, ...]:

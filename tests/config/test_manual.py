@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from registry_wsgi import plugins
-from registry_wsgi.config import load, reference
+from registry_wsgi.config import examine, load, reference
 from registry_wsgi.config.durations import format_duration, parse_duration
 from registry_wsgi.config.schema import FIELDS, KEYS, Key, State
 
@@ -34,6 +34,14 @@ def test_the_reference_is_what_the_table_of_keys_says() -> None:
 def test_every_key_has_a_line_in_the_reference_that_says_what_it_means(key: Key) -> None:
     assert key.meaning
     assert REFERENCE.count(f"\n| `{key.path}`") == 1
+
+
+def test_every_variable_of_the_reference_is_one() -> None:
+    named = [key.variable for key in KEYS if key.state is State.SUPPORTED and key.path != "version"]
+    variables = {name.replace("<DRIVER>", "INMEMORY").replace("<CONTROLLER>", "SILLY"): "" for name in named}
+    assert all(f"`{name}`" in REFERENCE for name in named)
+    _, findings = examine({"storage": "inmemory"}, variables)
+    assert not [warning for warning in findings.warnings if "matches no configuration key" in warning]
 
 
 def test_every_section_of_the_reference_has_one_heading() -> None:
