@@ -44,6 +44,8 @@ CLIENT: Final = (
 CLIENT_BEHIND_PROXY: Final = ("REMOTE_ADDR", "", *CLIENT[2:])
 """The same where a proxy told the address: the port is the proxy's own."""
 
+_LONGEST: Final = 1024
+"""Characters that are kept of what a client says of itself: an outbox is bounded by events, and not by bytes."""
 _FORMAT: Final = 2
 _NUMBERS: Final = 2**20
 _COLUMNS: Final = 4
@@ -56,13 +58,16 @@ class Batch:
 
     def __init__(self, noted: Iterable[Noted]) -> None:
         self._id = str(uuid.UUID(int=uuid.uuid4().int & ~(_NUMBERS - 1)))
-        self._clients: dict[tuple[str | None, ...], int] = {}
+        self._clients: list[list[str | None]] = []
         self._events: list[Event] = []
         self._rows = array("q")  # of each event when it was, its request's number, who and what
         # A cache raises the same Event object again and again, and a hash of its content would cost more.
         positions: dict[int, int] = {}
+        clients: dict[tuple[str | None, ...], int] = {}
         for time, number, user, client, events in noted:
-            who = self._clients.setdefault((user, *client), len(self._clients))
+            who = clients.setdefault((user, *client), len(clients))
+            if who == len(self._clients):
+                self._clients.append([each and each[:_LONGEST] for each in (user, *client)])
             for event in events:
                 what = positions.setdefault(id(event), len(self._events))
                 if what == len(self._events):
@@ -85,7 +90,7 @@ class Batch:
             rows = array("q", chain.from_iterable(rows[start : start + _COLUMNS] for start in starts))
         events = [_packed_event(event, references=references) for event in self._events]
         head = (_FORMAT, self._id, source.addr, source.instance_id, root, head_of_ids())
-        document = json.dumps((*head, list(self._clients), events, positions), separators=(",", ":"))
+        document = json.dumps((*head, self._clients, events, positions), separators=(",", ":"))
         return len(rows) // _COLUMNS, document.encode() + b"\n" + _same_everywhere(rows).tobytes()
 
 

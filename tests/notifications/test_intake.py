@@ -264,6 +264,13 @@ def test_an_event_tells_of_its_request(outbox: Watched) -> None:
     assert abs(event.time - time.time_ns()) < 3600 * 10**9
 
 
+def test_of_what_a_client_says_of_itself_no_more_is_kept_than_fits_an_event(outbox: Watched) -> None:
+    app, _ = stack(outbox)
+    headers = {"User-Agent": "x" * 100_000}
+    app.post(f"/v2/a/blobs/uploads/?digest={Digest.of(b'c')}", b"c", headers=headers, status=201)
+    assert outbox.events()[0].request.useragent == "x" * 1024
+
+
 @pytest.mark.parametrize(
     ("sent", "passed_on"),
     [
