@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import http.client
-import io
 import ssl
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin, urlsplit
@@ -15,9 +13,9 @@ from urllib.request import getproxies, proxy_bypass
 from registry_wsgi._version import __version__
 from registry_wsgi.errors import ConfigurationError, DeliveryFailed
 from registry_wsgi.notifications import documents
+from registry_wsgi.notifications.deadline import Deadline
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Mapping, Sequence
     from urllib.parse import SplitResult
 
@@ -59,7 +57,7 @@ class HTTPSink:
         headers, body = self._write(event)
         if event.request.traceparent:
             headers = {**headers, "traceparent": event.request.traceparent}
-        deadline = _Deadline(self._timeout)
+        deadline = Deadline(self._timeout)
         url = self._url
         for _ in range(_MOST_REDIRECTS):
             status, reason, location = self._post(url, headers, body, deadline)
@@ -78,7 +76,7 @@ class HTTPSink:
         if kept is not None:
             kept[1].close()
 
-    def _post(self, url: str, headers: Mapping[str, str], body: bytes, deadline: _Deadline) -> tuple[int, str, str]:
+    def _post(self, url: str, headers: Mapping[str, str], body: bytes, deadline: Deadline) -> tuple[int, str, str]:
         """Return the status, its reason and the Location. A connection that was kept may have been closed meanwhile."""
         fresh = self._kept is None
         try:
@@ -92,9 +90,7 @@ class HTTPSink:
             raise DeliveryFailed(_reason(error)) from error
         return self._post(url, headers, body, deadline)
 
-    def _post_once(
-        self, url: str, headers: Mapping[str, str], body: bytes, deadline: _Deadline
-    ) -> tuple[int, str, str]:
+    def _post_once(self, url: str, headers: Mapping[str, str], body: bytes, deadline: Deadline) -> tuple[int, str, str]:
         parts = urlsplit(url)
         connection, target = self._connected(parts, deadline)
         connection.putrequest("POST", target, skip_accept_encoding=True)
@@ -119,7 +115,7 @@ class HTTPSink:
             ours["Authorization"] = f"Basic {base64.b64encode(credentials).decode()}"
         return [*((name, value) for name, value in ours.items() if name.lower() not in added), *configured]
 
-    def _connected(self, parts: SplitResult, deadline: _Deadline) -> tuple[http.client.HTTPConnection, str]:
+    def _connected(self, parts: SplitResult, deadline: Deadline) -> tuple[http.client.HTTPConnection, str]:
         """Return a connection that leads to the host, and what to ask for there."""
         host = parts.hostname or ""
         proxy = None if proxy_bypass(host) else getproxies().get(parts.scheme)
@@ -136,9 +132,7 @@ class HTTPSink:
             connection.sock.settimeout(deadline.left())
         return connection, target
 
-    def _connect(
-        self, parts: SplitResult, proxy: SplitResult | None, deadline: _Deadline
-    ) -> http.client.HTTPConnection:
+    def _connect(self, parts: SplitResult, proxy: SplitResult | None, deadline: Deadline) -> http.client.HTTPConnection:
         near = proxy or parts
         port = near.port or (443 if near.scheme == "https" else 80)
         left = deadline.left()
@@ -148,46 +142,6 @@ class HTTPSink:
         if proxy is not None:
             connection.set_tunnel(parts.hostname or "", parts.port or 443)
         return connection
-
-
-class _Deadline:
-    """The end of one post, however slowly the endpoint answers: a socket's own timeout begins anew with each byte."""
-
-    def __init__(self, seconds: float) -> None:
-        self._ends = time.monotonic() + seconds
-
-    def left(self) -> float:
-        left = self._ends - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("timed out")
-        return left
-
-    def response(self, sock: socket.socket, *arguments: object, **options: object) -> http.client.HTTPResponse:
-        return http.client.HTTPResponse(_Timed(sock, self), *arguments, **options)  # type: ignore[arg-type]
-
-
-class _Timed:
-    """A socket to be read from, as http.client wants it."""
-
-    def __init__(self, sock: socket.socket, deadline: _Deadline) -> None:
-        self._sock = sock
-        self._deadline = deadline
-
-    def makefile(self, mode: str) -> io.BufferedReader:  # noqa: ARG002
-        return io.BufferedReader(_TimedReader(self._sock, self._deadline))
-
-
-class _TimedReader(io.RawIOBase):
-    def __init__(self, sock: socket.socket, deadline: _Deadline) -> None:
-        self._sock = sock
-        self._deadline = deadline
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        self._sock.settimeout(self._deadline.left())
-        return self._sock.recv_into(buffer)
 
 
 def _writer(format: str) -> Write:

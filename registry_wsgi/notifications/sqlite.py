@@ -6,7 +6,6 @@ counted as they change, so that nobody has to count rows.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 import threading
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 from registry_wsgi import writable
 from registry_wsgi.errors import ConfigurationError, Unavailable, why
 from registry_wsgi.interfaces import EndpointStatistics, StoredParcel
+from registry_wsgi.notifications.claim import FileClaim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -243,27 +243,3 @@ def _add(connection: sqlite3.Connection, endpoint: str, counts: EndpointStatisti
         "INSERT INTO statuses VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
         [(endpoint, status, count) for status, count in counts.statuses.items()],
     )
-
-
-class FileClaim:
-    """A lock on a file that belongs to whoever has it open: to a child process too, if its parent dies first."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    @classmethod
-    def take(cls, path: Path) -> FileClaim | None:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            return None
-        return cls(descriptor)
-
-    @property
-    def files(self) -> tuple[int, ...]:
-        return (self._descriptor,)
-
-    def release(self) -> None:
-        os.close(self._descriptor)
