@@ -7,6 +7,7 @@ import click
 from registry_wsgi._version import __version__
 from registry_wsgi.cli.check import check
 from registry_wsgi.cli.events import events
+from registry_wsgi.cli.garbage_collect import garbage_collect
 from registry_wsgi.cli.plugins import plugins
 from registry_wsgi.cli.policy import policy
 from registry_wsgi.cli.purge_uploads import purge_uploads
@@ -21,5 +22,5 @@ def main() -> None:
     """A container and artifact registry as a set of WSGI layers and plugins."""
 
 
-for verb in (serve, show_stack, check, plugins, purge_uploads, policy, events, self_test):
+for verb in (serve, show_stack, check, plugins, purge_uploads, garbage_collect, policy, events, self_test):
     main.add_command(verb)

@@ -11,8 +11,11 @@ from registry_wsgi.descriptor import Descriptor, Digest
 from registry_wsgi.drivers.abilities import redirect_url, stage
 from registry_wsgi.errors import BlobUnknown, ManifestTooLarge, PathNotFound
 from registry_wsgi.storage import paths
+from registry_wsgi.storage.collection import CollectionWatch, too_late
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from registry_wsgi.context import Context
     from registry_wsgi.interfaces import FileReader, FileWriter, StorageDriver
 
@@ -25,6 +28,7 @@ class GlobalBlobStore:
 
     def __init__(self, driver: StorageDriver) -> None:
         self._driver = driver
+        self._collection = CollectionWatch(driver)
 
     def stat(self, ctx: Context, digest: Digest) -> Descriptor:
         """Return size and digest as `application/octet-stream`. Raises BlobUnknown."""
@@ -83,6 +87,18 @@ class GlobalBlobStore:
         """Make the verified file at `path` the blob's data, unless the driver has it."""
         if not self._has(ctx, descriptor):
             self._driver.move(ctx, path, paths.blob_data(descriptor.digest))
+
+    def keep(self, ctx: Context, digest: Digest) -> None:
+        """Have a garbage collection beside this keep the blob, which has got a link. Raises Unavailable if too late."""
+        if self._collection.keep(ctx, (digest,)):
+            try:
+                self.stat(ctx, digest)
+            except BlobUnknown:
+                raise too_late(digest) from None
+
+    def rely_on(self, ctx: Context, digests: Collection[Digest]) -> bool:
+        """Have it keep digests of any algorithm, of blobs or manifests; True where they are to be looked for again."""
+        return self._collection.keep(ctx, digests)
 
     def _has(self, ctx: Context, descriptor: Descriptor) -> bool:
         # A registry that writes in place may have left a part of the blob; size tells.

@@ -15,7 +15,7 @@ from registry_wsgi.errors import BlobUnknown, DigestInvalid, PathNotFound, Regis
 from registry_wsgi.storage.direct import DirectUpload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from registry_wsgi.context import Context
     from registry_wsgi.interfaces import (
@@ -176,8 +176,12 @@ class LinkedBlobStore:
         return descriptor
 
     def link(self, ctx: Context, descriptor: Descriptor, alias: Digest) -> None:
-        """Link first, cache last: whoever finds the descriptor finds the link."""
+        """Link first, cache last: whoever finds the descriptor finds the link.
+
+        Raises Unavailable where the content was there, and has just been garbage collected.
+        """
         self._links.link(ctx, descriptor.digest, (alias,))
+        self._blobs.keep(ctx, descriptor.digest)
         for digest in dict.fromkeys((descriptor.digest, alias)):
             self._access.set_descriptor(ctx, digest, descriptor)
 
@@ -193,6 +197,13 @@ class LinkedBlobStore:
 
     def upload_size(self, ctx: Context, upload_id: str) -> int:
         return self._uploads.size(ctx, upload_id)
+
+    def rely_on(self, ctx: Context, digests: Collection[Digest]) -> bool:
+        """Have a garbage collection beside this keep the digests; True where they are to be looked for again.
+
+        Raises Unavailable where one of them is being deleted.
+        """
+        return self._blobs.rely_on(ctx, digests)
 
     def mount(self, ctx: Context, digest: Digest, source: BlobStore) -> Descriptor:
         descriptor = source.confirm(ctx, digest)

@@ -81,11 +81,14 @@ class ManifestStore:
         if manifest.media_type in mediatypes.SCHEMA1_MANIFESTS:
             self._schema1.check(manifest)
         self._verify_references(ctx, manifest)
+        self._rely_on_references(ctx, manifest)
         if manifest.signatures:
             self._schema1.keep(ctx, Digest.of(manifest.payload), manifest)
         if manifest.subject is not None:
             self._referrers.add(ctx, manifest.subject.digest, Digest.of(manifest.payload))
-        return self._revisions.put(ctx, manifest.media_type, manifest.payload, claimed)
+        stored = self._revisions.put(ctx, manifest.media_type, manifest.payload, claimed)
+        self._rely_on_references(ctx, manifest)  # and of a collection that has begun meanwhile
+        return stored
 
     def as_schema1(
         self, ctx: Context, manifest: Manifest, tag: Tag, *, read_only: bool = False
@@ -114,6 +117,14 @@ class ManifestStore:
         actual = f"{claimed.algorithm}:{hashlib.new(claimed.algorithm, manifest.payload).hexdigest()}"
         if actual != claimed:
             raise DigestInvalid(f"the manifest's digest is {actual}, and not {claimed} as was claimed")
+
+    def _rely_on_references(self, ctx: Context, manifest: Manifest) -> None:
+        """Have a garbage collection beside this keep all that was verified, or verify it again."""
+        digests = {reference.digest for reference in manifest.references}
+        if manifest.subject is not None:
+            digests.add(manifest.subject.digest)
+        if self._layers.rely_on(ctx, digests):
+            self._verify_references(ctx, manifest)
 
     def _verify_references(self, ctx: Context, manifest: Manifest) -> None:
         """Raise RegistryErrors with one error for each reference that the repository must have and does not."""

@@ -37,10 +37,27 @@ PURGE_TURN = "/registry-wsgi/uploadpurging/turn"
 PURGE_DONE = "/registry-wsgi/uploadpurging/done"
 """Written when a purge has ended."""
 
+COLLECTION = "/registry-wsgi/garbagecollection"
+"""What a garbage collection and the writers beside it tell each other; see collection.py."""
+COLLECTION_TURN = f"{COLLECTION}/turn"
+COLLECTION_RUNNING = f"{COLLECTION}/running"
+
 
 def blob_data(digest: Digest) -> str:
     algorithm, _, hexadecimal = digest.partition(":")
     return f"{ROOT}/blobs/{algorithm}/{hexadecimal[:2]}/{hexadecimal}/data"
+
+
+def blobs(algorithm: str) -> str:
+    return f"{ROOT}/blobs/{algorithm}"
+
+
+def collection_kept(digest: Digest) -> str:
+    return f"{COLLECTION}/kept/{digest.replace(':', '/')}"
+
+
+def collection_deleting(digest: Digest) -> str:
+    return f"{COLLECTION}/deleting/{digest.replace(':', '/')}"
 
 
 def repository(name: str) -> str:
@@ -61,6 +78,10 @@ def manifests(name: str) -> str:
 
 def revision_link(name: str, digest: Digest) -> str:
     return f"{REPOSITORIES}/{name}/_manifests/revisions/{digest.replace(':', '/')}/link"
+
+
+def revisions(name: str) -> str:
+    return f"{REPOSITORIES}/{name}/_manifests/revisions"
 
 
 def signatures(name: str, digest: Digest) -> str:

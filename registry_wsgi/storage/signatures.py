@@ -56,6 +56,7 @@ class SignatureStore:
             stored = self._blobs.put(ctx, content)
             link = paths.signature_link(self._repository.name, digest, stored.digest)
             self._driver.put_content(ctx, link, stored.digest.encode())
+            self._blobs.keep(ctx, stored.digest)
 
     def attached(self, ctx: Context, digest: Digest) -> Sequence[SignatureArtifact]:
         return signature_artifacts(ctx, self._repository, digest)

@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 import subprocess
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from tests.images import to_json
 from tests.wire import Client, digest_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.conftest import Serve
@@ -103,11 +105,18 @@ class Pair:
     reader: Client
     directory: Path
     docker_registry: Server
+    ours: Server
 
-    def collect_garbage(self) -> None:
+    def collect_garbage(self, *arguments: str) -> None:
         """Run docker-registry's own collector over the directory."""
-        command = [require("docker-registry"), "garbage-collect", str(self.docker_registry.config)]
+        command = [require("docker-registry"), "garbage-collect", *arguments, str(self.docker_registry.config)]
         run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert run.returncode == 0, run.stderr
+
+    def collect_garbage_with_ours(self, *arguments: str) -> None:
+        """Run our own, which here is given no time to wait for others: both registries are idle."""
+        command = [sys.executable, "-m", "registry_wsgi", "garbage-collect", "--offline", "--grace", "0s", *arguments]
+        run = subprocess.run([*command, str(self.ours.config)], capture_output=True, text=True, timeout=60, check=False)
         assert run.returncode == 0, run.stderr
 
 
@@ -118,7 +127,7 @@ def pair(request: pytest.FixtureRequest, serve: Serve, tmp_path: Path) -> Pair:
     ours, theirs = serve(tmp_path, sections=cached), serve(tmp_path, kind=THEIRS)
     clients = {OURS: Client(ours.url), THEIRS: Client(theirs.url)}
     writer, reader = request.param
-    return Pair(clients[writer], clients[reader], tmp_path, theirs)
+    return Pair(clients[writer], clients[reader], tmp_path, theirs, ours)
 
 
 # ── one stores, the other serves ──────────────────────────────────────────────────────────────
@@ -237,12 +246,15 @@ def test_an_upload_that_one_left_unfinished_does_not_trouble_the_other(pair: Pai
     assert finished.status == 201
 
 
-def test_docker_registrys_garbage_collection_keeps_what_is_referred_to_and_removes_the_rest(pair: Pair) -> None:
+@pytest.mark.parametrize("collect", [Pair.collect_garbage, Pair.collect_garbage_with_ours], ids=["theirs", "ours"])
+def test_a_garbage_collection_keeps_what_is_referred_to_and_removes_the_rest(
+    pair: Pair, collect: Callable[[Pair], None]
+) -> None:
     payloads = {media_type: push(pair.writer, media_type, f"v{n}") for n, media_type in enumerate(CHILD_TYPES)}
     orphan = pair.writer.push_blob(NAME, b"no manifest refers to this")
     pair.writer.request("PATCH", pair.writer.start_upload(NAME), LAYER[:10])
 
-    pair.collect_garbage()
+    collect(pair)
 
     files = tree(pair.directory)
     assert blob_path(orphan) not in files
@@ -252,11 +264,33 @@ def test_docker_registrys_garbage_collection_keeps_what_is_referred_to_and_remov
         assert pair.reader.manifest(NAME, child).status == 200
     for blob in (CONFIG, LAYER):
         assert pair.reader.blob(NAME, digest_of(blob)).body == blob
-    # The link to the orphan is still there: the blob has to be unknown all the same, and pushed anew.
+    # docker-registry's leaves the link to the orphan: the blob has to be unknown all the same, and pushed anew.
     assert pair.reader.blob(NAME, orphan).status == 404
     assert pair.writer.blob(NAME, orphan).status == 404
     assert pair.writer.push_blob(NAME, b"no manifest refers to this") == orphan
     assert pair.reader.blob(NAME, orphan).status == 200
+
+
+def test_a_referrer_that_docker_registrys_collection_has_deleted_is_not_listed(pair: Pair) -> None:
+    """It knows of no subjects, and deletes what has no tag."""
+    payload = push(pair.writer, mediatypes.OCI_MANIFEST, "v1")
+    subject = {"mediaType": mediatypes.OCI_MANIFEST, "digest": digest_of(payload), "size": len(payload)}
+    document = {**json.loads(payload), "subject": subject, "artifactType": "application/x"}
+    signature = to_json(document)
+    ours = Client(pair.ours.url)
+    ours.push_manifest(NAME, digest_of(signature), signature, mediatypes.OCI_MANIFEST)
+    referrers = f"/v2/{NAME}/referrers/{digest_of(payload)}"
+    assert len(ours.request("GET", referrers).json()["manifests"]) == 1
+    pair.collect_garbage_with_ours("--delete-untagged")
+    assert len(ours.request("GET", referrers).json()["manifests"]) == 1
+    pair.collect_garbage("--delete-untagged")
+    assert ours.request("GET", referrers).json()["manifests"] == []
+    assert ours.manifest(NAME, digest_of(signature)).status == 404
+    for client in (pair.writer, pair.reader):
+        assert client.manifest(NAME, "v1").body == payload
+        assert client.blob(NAME, digest_of(LAYER)).body == LAYER
+    ours.push_manifest(NAME, digest_of(signature), signature, mediatypes.OCI_MANIFEST)
+    assert len(ours.request("GET", referrers).json()["manifests"]) == 1
 
 
 # ── the tree itself, file by file: the same whichever of the two wrote it ─────────────────────

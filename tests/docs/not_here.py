@@ -42,6 +42,15 @@ RUN_ELSEWHERE = {
         'curl -H "Authorization: Bearer $TOKEN" https://registry.example.com/v2/_catalog': "tests/auth/test_oidc.py::"
         "test_only_ci_pushes_and_everybody_pulls",
     },
+    "docs/garbage-collection.md": {
+        "registry-wsgi garbage-collect config.yml --dry-run": "tests/garbage/test_command.py::"
+        "test_it_says_what_it_deleted_and_how_much",
+        "registry-wsgi garbage-collect config.yml": "tests/garbage/test_command.py::"
+        "test_it_says_what_it_deleted_and_how_much",
+        "registry-wsgi garbage-collect config.yml --delete-untagged": "tests/garbage/test_command.py::"
+        "test_it_says_so_in_json",
+        "registry-wsgi garbage-collect config.yml --json": "tests/garbage/test_command.py::test_it_says_so_in_json",
+    },
     "examples/client_tests/README.md": {
         "pytest": "tests/testing/test_plugin.py::test_real_clients_pass_their_tests",
     },
@@ -70,7 +79,8 @@ RUN_ELSEWHERE = {
 
 SHORTENED = {
     "pytest tests/conformance --registry-url http://127.0.0.1:5000 --conformance-report report.md": "-k test_base.py",
+    "registry-wsgi garbage-collect config.yml": "--offline",
 }
-"""What is added to a command so that it does not take its time: of some hundred questions a few."""
+"""What is added to a command so that it does not take its time: of some hundred questions a few, nobody waited for."""
 
 OTHERS = {page: {**NEVER_RUN.get(page, {}), **RUN_ELSEWHERE.get(page, {})} for page in {*NEVER_RUN, *RUN_ELSEWHERE}}

@@ -38,7 +38,7 @@ def repository(registry: Registry) -> Repository:
 
 
 def put(repository: Repository, content: bytes = CONTENT) -> Digest:
-    return repository.blobs.put(CTX, mediatypes.OCTET_STREAM, content).digest
+    return repository.blobs.put(Context(), mediatypes.OCTET_STREAM, content).digest
 
 
 def test_a_blob_of_one_repository_is_unknown_to_another(registry: Registry, repository: Repository) -> None:

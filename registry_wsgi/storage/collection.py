@@ -1,0 +1,93 @@
+"""What a writer and a garbage collection that may be running at the same moment owe each other.
+
+    /registry-wsgi/garbagecollection
+    ├── turn                        held by the process that collects
+    ├── running                     there while anything may be deleted
+    ├── kept/<algorithm>/<hex>      writers: something new relies on this digest
+    └── deleting/<algorithm>/<hex>  the collector: about to delete it
+
+A writer writes its links first and asks whether a collection runs second; the collector says that it runs first and
+reads links second. So one of them sees the other: a collector that was not seen finds the links, and to one that was
+the writer names what it relies on, digest by digest, in the same manner: it writes `kept` and then looks for
+`deleting`, where the collector writes `deleting` and then looks for `kept`.
+
+Nearly always none runs. That is asked once in `REMEMBERED` seconds, which is right as long as the collector waits for
+`SETTLING` before it reads, and says that it runs for `LINGERING` after its last delete.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from registry_wsgi.errors import PathBusy, PathNotFound, Unavailable
+from registry_wsgi.storage import paths
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from registry_wsgi.context import Context
+    from registry_wsgi.descriptor import Digest
+    from registry_wsgi.interfaces import StorageDriver
+
+REMEMBERED = 5.0
+"""Seconds for which a writer believes that no collection runs."""
+SETTLING = 2 * REMEMBERED
+"""Seconds from saying that it runs to the first look at a link: until then a link may be written unseen."""
+PATIENCE = 30.0
+"""Seconds that a request may be old and still trust what it found when it began."""
+LINGERING = PATIENCE + 3 * REMEMBERED
+"""Seconds from the last delete to saying that it has ended: who found the blob before it asks until then."""
+
+
+class CollectionWatch:
+    """A writer's side; one for all requests of a process."""
+
+    def __init__(self, driver: StorageDriver) -> None:
+        self._driver = driver
+        self._idle_until = 0.0
+
+    def keep(self, ctx: Context, digests: Collection[Digest]) -> bool:
+        """Tell a collection what is relied on; return whether it may be gone already, so that it is to be looked for.
+
+        Called when what refers to the digests has been written. `ctx` began before they were found.
+        Raises Unavailable where one of them is being deleted.
+        """
+        if self._idle(ctx):
+            return time.monotonic() - ctx.started > PATIENCE
+        for digest in digests:
+            self._driver.put_content(ctx, paths.collection_kept(digest), b"", durable=False)
+        for digest in digests:
+            if exists(self._driver, ctx, paths.collection_deleting(digest)):
+                self._check_dead(ctx, digest)
+        return True
+
+    def _idle(self, ctx: Context) -> bool:
+        asked = time.monotonic()
+        if asked < self._idle_until:
+            return True
+        if exists(self._driver, ctx, paths.COLLECTION_RUNNING):
+            return False
+        self._idle_until = asked + REMEMBERED
+        return True
+
+    def _check_dead(self, ctx: Context, digest: Digest) -> None:
+        """Raise Unavailable if the collector lives; one that was killed deletes nothing any more."""
+        try:
+            turn = self._driver.writer(ctx, paths.COLLECTION_TURN)
+        except PathBusy:
+            raise too_late(digest) from None
+        turn.close()
+
+
+def too_late(digest: Digest) -> Unavailable:
+    """Return the error of who relied on content that has just been collected, and may send it again."""
+    return Unavailable(f"{digest} is being garbage collected: send it again", headers={"Retry-After": "1"})
+
+
+def exists(driver: StorageDriver, ctx: Context, path: str) -> bool:
+    try:
+        driver.stat(ctx, path)
+    except PathNotFound:
+        return False
+    return True
