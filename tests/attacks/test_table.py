@@ -470,6 +470,24 @@ def _(world: World) -> None:
     assert ',realm="' not in answer.headers["WWW-Authenticate"].replace('\\"', "")
 
 
+@attack("a token that is tried as a password, and a token in the name of somebody with a password")
+def _(world: World) -> None:
+    bundle = str(world.directory / "bundle.pem")
+    tokens = {"realm": "https://auth", "service": forge.SERVICE, "issuer": forge.ISSUER, "rootcertbundle": bundle}
+    app = world.registry(auth={"either": {"tokens": {"token": tokens}, "passwords": world.users}})
+    refuses(app, forge.token(KEY, forge.claims(), kid=KID))  # of alice
+    for token in (
+        forge.token(OTHER, forge.claims(sub="bob"), kid=KID),
+        forge.unsigned({"alg": "none"}, {"sub": "bob"}),
+    ):
+        refuses(app, token)
+        app.extra_environ = forge.basic("alice", token)
+        app.get("/v2/", status=401)
+    app.extra_environ = forge.bearer(forge.token(KEY, forge.claims(sub="bob"), kid=KID))
+    app.get("/v2/", status=200)
+    as_user(app, "alice").get("/v2/", status=200)
+
+
 @pytest.mark.parametrize("topic", ATTACKS)
 def test_an_attack_comes_to_nothing(topic: str, world: World) -> None:
     ATTACKS[topic](world)
