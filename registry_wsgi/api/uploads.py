@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 from registry_wsgi.api.respond import answer
 from registry_wsgi.descriptor import ALGORITHMS, CANONICAL_ALGORITHM, Descriptor, Digest
-from registry_wsgi.errors import BlobUnknown, ChunkInvalid, DigestInvalid, NameInvalid, SizeInvalid
+from registry_wsgi.errors import (
+    BlobUnknown,
+    ChunkInvalid,
+    DigestInvalid,
+    DriverError,
+    NameInvalid,
+    SizeInvalid,
+    Unavailable,
+)
 
 if TYPE_CHECKING:
     from flask import Response
@@ -79,7 +87,7 @@ def _mount(call: Call, mount: str, source: str) -> Response | None:
         digest = Digest.parse(mount)
         origin = _origin(call, digest, source)
         descriptor = call.repository.blobs.mount(call.ctx, digest, origin.blobs)
-    except (BlobUnknown, DigestInvalid, NameInvalid) as error:
+    except (BlobUnknown, DigestInvalid, NameInvalid, Unavailable) as error:
         call.ctx.debug("not mounted", **{"mount.reason": error})
         return None
     call.note("mount", descriptor, from_repository=origin.name)
@@ -103,13 +111,15 @@ def _monolithic(call: Call, digest: Digest) -> Response:
     blobs = call.repository.blobs
     upload = blobs.direct(call.ctx, digest) or blobs.create(call.ctx)
     try:
-        upload.prepare(call.ctx, digest.algorithm)
-        for block in call.body.blocks():
-            upload.write(block)
+        try:
+            upload.prepare(call.ctx, digest.algorithm)
+            for block in call.body.blocks():
+                upload.write(block)
+        except (SizeInvalid, DriverError):
+            # Nobody was told of this upload, and nobody will resume it: it must not stay on a disk that is full.
+            upload.cancel(call.ctx)
+            raise
         return _committed(call, upload, digest, cancel_on_mismatch=True)
-    except SizeInvalid:
-        upload.cancel(call.ctx)  # nobody was told of this upload: nobody will resume it
-        raise
     finally:
         upload.close(call.ctx)
 
