@@ -49,6 +49,8 @@ def run(config: Configuration, *, workers: int) -> None:
         notifier.prepare()
     address = listening.check(config.http)
     click.echo("\n".join(overview.lines(config)), err=True)
+    if workers > 1:
+        _count_logins_together(config)
     tls = config.http.tls
     server = Granian(
         _TARGET,
@@ -75,6 +77,13 @@ def run(config: Configuration, *, workers: int) -> None:
         # Where a signal goes to all processes at once, workers end before they are told to: no failure.
         if not server.interrupt_signal:
             raise
+
+
+def _count_logins_together(config: Configuration) -> None:
+    """Give the workers memory to count failed logins in, unless a file is configured; it ends with this process."""
+    if not config.http.loginlimit.file and hasattr(os, "memfd_create"):
+        memory = os.memfd_create("registry-wsgi-logins")
+        os.environ["REGISTRY_HTTP_LOGINLIMIT_FILE"] = f"/proc/{os.getpid()}/fd/{memory}"
 
 
 def worker() -> WSGIApplication:

@@ -76,7 +76,7 @@ def layers(
         options = {"intake": notifier.intake, "deliver": notifier.courier.start}
         stack.append(Layer("notifications", NotificationsLayer, options))
     limit = config.http.loginlimit
-    logins = LoginLimit(attempts=limit.attempts, window=limit.window) if limit.attempts else None
+    logins = LoginLimit(attempts=limit.attempts, window=limit.window, file=limit.file) if limit.attempts else None
     if isinstance(controller, TokenIssuer):
         stack.append(Layer("tokens", TokenLayer, {"issuer": controller, "logins": logins}))
     if controller is not None:

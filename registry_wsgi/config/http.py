@@ -37,7 +37,7 @@ def read_http(section: dict[str, Any], findings: Findings) -> HTTP:
 def _loginlimit(section: dict[str, Any], findings: Findings) -> LoginLimit:
     if not section["window"]:
         findings.add(ConfigurationError("http.loginlimit.window: must be more than 0; for no limit let attempts be 0"))
-    return LoginLimit(section["attempts"], section["window"])
+    return LoginLimit(section["attempts"], section["window"], section["file"])
 
 
 def _debug(section: dict[str, Any], findings: Findings) -> Debug:

@@ -89,10 +89,11 @@ class TLS:
 
 @dataclass(frozen=True, slots=True)
 class LoginLimit:
-    """How many failed logins an address may have in `window` seconds; 0 is any number."""
+    """How many failed logins an address may have in `window` seconds, counted in `file`; 0 is any number."""
 
     attempts: int
     window: float
+    file: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import math
-import threading
 import time
-from collections import OrderedDict
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from registry_wsgi.auth.challenge import basic_credentials
 from registry_wsgi.errors import TooManyRequests
+from registry_wsgi.middleware.failures import Failures
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,31 +19,31 @@ if TYPE_CHECKING:
 
     from registry_wsgi.errors import Unauthorized
 
-_MOST_ADDRESSES = 65_536
-
 
 class LoginLimit:
     """Lets an address fail `attempts` times in `window` seconds; then nobody there can log in for a while.
 
     Failures are forgotten one by one, evenly over the window (the generic cell rate algorithm): of an address one
-    number is kept, when all of its failures will be forgotten. The addresses that failed last are kept, a bounded
-    number. An IPv6 client has a whole /64 to itself, and counts as one. A client without an address is not limited.
+    number is kept, when all of its failures will be forgotten. Processes that share `file` count together. An IPv6
+    client has a whole /64 to itself, and counts as one. A client without an address is not limited.
+    Raises ConfigurationError.
     """
 
-    def __init__(self, *, attempts: int, window: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, attempts: int, window: float, file: str = "", clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._window = window
         self._each = window / attempts
         self._clock = clock
-        self._lock = threading.Lock()
-        self._forgotten_at: OrderedDict[str, float] = OrderedDict()
+        self._failures = Failures(file)
 
     def check(self, environ: WSGIEnvironment) -> None:
         """Raise TooManyRequests where the request has credentials and its address has failed too often."""
         # Most of the time nobody has failed, and this is all that a request pays.
-        if not self._forgotten_at or "HTTP_AUTHORIZATION" not in environ:
+        if "HTTP_AUTHORIZATION" not in environ or self._failures.latest() < self._clock():
             return
         address = environ.get("REMOTE_ADDR", "")
-        wait = self._forgotten_at.get(_network(address), 0.0) - self._clock() - self._window + self._each
+        wait = self._failures.forgotten_at(_network(address)) - self._clock() - self._window + self._each
         if wait > 0:
             seconds = math.ceil(wait)
             raise TooManyRequests(
@@ -63,12 +62,7 @@ class LoginLimit:
         network = _network(environ.get("REMOTE_ADDR", ""))
         if not network or 'error="' in error.headers.get("WWW-Authenticate", ""):
             return
-        with self._lock:
-            now = self._clock()
-            self._forgotten_at[network] = max(self._forgotten_at.get(network, now), now) + self._each
-            self._forgotten_at.move_to_end(network)
-            while len(self._forgotten_at) > _MOST_ADDRESSES or next(iter(self._forgotten_at.values())) < now:
-                self._forgotten_at.popitem(last=False)
+        self._failures.add(network, self._clock(), self._each)
 
 
 @lru_cache(4096)

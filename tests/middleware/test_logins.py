@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import bcrypt
@@ -14,13 +16,15 @@ from registry_wsgi.auth import htpasswd
 from registry_wsgi.auth.challenge import basic_challenge, bearer_challenge
 from registry_wsgi.config import load
 from registry_wsgi.errors import ConfigurationError, TooManyRequests, Unauthorized
-from registry_wsgi.middleware import logins
+from registry_wsgi.middleware import failures
 from registry_wsgi.middleware.logins import LoginLimit
+from tests.wire import Client
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from registry_wsgi.interfaces import WSGIApplication
+    from tests.conftest import Serve
 
 WRONG = basic_challenge("R")
 
@@ -59,6 +63,14 @@ def fails(limit: LoginLimit, environ: dict[str, Any], times: int = 1, error: Una
             return number
         limit.failed(environ, error)
     return times
+
+
+def is_stopped(limit: LoginLimit, address: str) -> bool:
+    try:
+        limit.check(of(address))
+    except TooManyRequests:
+        return True
+    return False
 
 
 def retry_after(limit: LoginLimit, environ: dict[str, Any]) -> int:
@@ -124,13 +136,71 @@ def test_a_token_that_is_out_of_date_and_no_credentials_are_no_guesses(
 def test_what_is_kept_is_bounded_and_forgotten(
     limit: LoginLimit, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logins, "_MOST_ADDRESSES", 100)
-    for number in range(250):
-        limit.failed(of(f"10.0.0.{number}"), WRONG)
-    assert list(limit._forgotten_at) == [f"10.0.0.{number}" for number in range(150, 250)]
+    monkeypatch.setattr(failures, "_BUCKETS", 1)
+    addresses = [f"10.0.0.{number}" for number in range(20)]
+    for address in addresses:
+        fails(limit, of(address), 100)
+        clock.now += 0.25
+    assert [is_stopped(limit, address) for address in addresses] == [False] * 12 + [True] * 8
     clock.now += 60
-    limit.failed(of("1.1.1.1"), WRONG)
-    assert list(limit._forgotten_at) == ["1.1.1.1"]
+    assert not any(is_stopped(limit, address) for address in addresses)
+
+
+# ── several processes ─────────────────────────────────────────────────────────────────────────
+
+
+def test_who_shares_a_file_counts_together(tmp_path: Path, clock: Clock) -> None:
+    one, other = (LoginLimit(attempts=4, window=60.0, file=str(tmp_path / "logins"), clock=clock) for _ in range(2))
+    assert fails(one, of("1.1.1.1"), 3) == 3
+    assert fails(other, of("1.1.1.1"), 100) == 1
+    assert retry_after(one, of("1.1.1.1")) == 15
+    assert fails(one, of("1.1.1.2"), 1) == 1
+
+
+def test_processes_lose_no_count(tmp_path: Path) -> None:
+    file = str(tmp_path / "logins")
+    program = f"""
+from registry_wsgi.middleware.failures import Failures
+failures = Failures({file!r})
+for number in range(500):
+    failures.add("1.1.1.1", 0.0, 1.0)
+    failures.add(f"{{number}}", 0.0, 1.0)
+"""
+    running = [subprocess.Popen([sys.executable, "-c", program]) for _ in range(4)]
+    assert [process.wait(timeout=120) for process in running] == [0] * 4
+    counted = failures.Failures(file)
+    assert counted.forgotten_at("1.1.1.1") == 2000.0
+    assert {counted.forgotten_at(str(number)) for number in range(500)} == {4.0}
+
+
+@pytest.mark.parametrize("content", [b"", b"of something else", b"\xff" * failures._SIZE])
+def test_a_file_of_another_boot_or_of_something_else_is_begun_anew(
+    tmp_path: Path, clock: Clock, content: bytes
+) -> None:
+    file = tmp_path / "logins"
+    file.write_bytes(content)
+    limit = LoginLimit(attempts=4, window=60.0, file=str(file), clock=clock)
+    limit.check(of("1.1.1.1"))
+    assert fails(limit, of("1.1.1.1"), 100) == 4
+
+
+def test_a_file_that_cannot_be_opened_does_not_start(auth: dict[str, Any]) -> None:
+    message = r"^http\.loginlimit\.file: cannot open /dev/null/x: Not a directory$"
+    with pytest.raises(ConfigurationError, match=message):
+        application(auth, loginlimit={"file": "/dev/null/x"})
+
+
+def test_where_the_system_hides_the_servers_memory_a_worker_counts_by_itself(clock: Clock) -> None:
+    limit = LoginLimit(attempts=4, window=60.0, file="/proc/0/fd/3", clock=clock)
+    assert fails(limit, of("1.1.1.1"), 100) == 4
+
+
+def test_the_workers_of_a_server_count_together(auth: dict[str, Any], serve: Serve) -> None:
+    sections = {"auth": auth, "http": {"loginlimit": {"attempts": 5, "window": "1h"}}}
+    client = Client(serve(sections=sections, arguments=["--workers", "3"]).url)
+    header = {"Authorization": basic("alice", "wrong")}
+    statuses = [client.request("GET", "/v2/", headers=header).status for _ in range(30)]
+    assert statuses == [401] * 5 + [429] * 25
 
 
 # ── in the stack ──────────────────────────────────────────────────────────────────────────────

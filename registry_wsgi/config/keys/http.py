@@ -68,6 +68,15 @@ KEYS: Final = (
         20,
     ),
     ours("http.loginlimit.window", "… and how long that is", DURATION, 60.0),
+    ours(
+        "http.loginlimit.file",
+        (
+            "a file on a local disk in which the processes of one host count together, made if need be, of 1 MiB;"
+            " `serve` with several workers needs none"
+        ),
+        FILE,
+        "",
+    ),
     Key("http.headers", "headers added to every response, such as `X-Content-Type-Options: [nosniff]`", HEADERS, {}),
     Key(
         "http.draintimeout",
