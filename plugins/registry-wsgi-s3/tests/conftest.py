@@ -46,11 +46,12 @@ def healthy(faulty_section):
 
 
 @pytest.fixture
-def faulty(faulty_section, proxy, monkeypatch):
-    """A driver over the proxy, which does not wait between two tries."""
+def faulty(request, faulty_section, proxy, monkeypatch):
+    """A driver over the proxy, which does not wait between two tries; for an answer only where none will come."""
     for module in ("botocore.endpoint", "registry_wsgi_s3.hot"):
         monkeypatch.setattr(f"{module}.time", SimpleNamespace(sleep=lambda seconds: None))
-    monkeypatch.setattr(access, "READ_SECONDS", 5)
+    if "timeout" in request.node.name:
+        monkeypatch.setattr(access, "READ_SECONDS", 3)
     return S3Driver(**faulty_section | {"regionendpoint": proxy.endpoint, "uploadlease": 1, "chunksize": 5 * 2**20})
 
 

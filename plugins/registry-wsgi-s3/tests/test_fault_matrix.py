@@ -10,7 +10,6 @@ import itertools
 import random
 
 import pytest
-from registry_wsgi_s3 import access
 from registry_wsgi_s3.hot import HotCalls
 
 from registry_wsgi import mediatypes
@@ -132,11 +131,6 @@ def path(request, faulty, monkeypatch):
     if request.param == "boto3's":
         monkeypatch.setattr(HotCalls, "_first_try", lambda *arguments: None)
     return request.param
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch):
-    monkeypatch.setattr(access, "READ_SECONDS", 2)
 
 
 @pytest.mark.parametrize(("action", "name", "path"), matrix(PASSING), indirect=["path"])
