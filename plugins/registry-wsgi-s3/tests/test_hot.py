@@ -88,6 +88,13 @@ def recorder():
         yield recorder
 
 
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch):
+    for name in ("http_proxy", "https_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
 def through_boto3(monkeypatch):
     monkeypatch.setattr(HotCalls, "_first_try", lambda *arguments: None)
 
@@ -163,8 +170,6 @@ def test_what_has_another_signature_is_left_to_boto3(bucket):
 
 def test_behind_a_proxy_all_is_left_to_boto3(recorder, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    monkeypatch.delenv("NO_PROXY", raising=False)
-    monkeypatch.delenv("no_proxy", raising=False)
     assert S3Driver(**recorder.section())._bucket._hot._place is None
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     assert S3Driver(**recorder.section())._bucket._hot._place is not None
