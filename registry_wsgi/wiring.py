@@ -18,6 +18,7 @@ from registry_wsgi.middleware.access import AccessLayer
 from registry_wsgi.middleware.audit import AuditLayer
 from registry_wsgi.middleware.caching import CachingLayer
 from registry_wsgi.middleware.compose import Layer, compose
+from registry_wsgi.middleware.failures import check_file
 from registry_wsgi.middleware.logins import LoginLimit
 from registry_wsgi.middleware.notifications import NotificationsLayer
 from registry_wsgi.middleware.tokens import TokenLayer
@@ -135,6 +136,8 @@ def parts(config: Configuration) -> Iterator[Callable[[], object]]:
     yield lambda: _signer(config.schema1)
     if config.auth is not None:
         yield partial(create_controller, config.auth)
+        if file := config.http.loginlimit.file:
+            yield partial(check_file, file)
     yield from endpoints.parts(config)
     if config.log.audit:
         yield partial(_tried, partial(_audit, config.log))

@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+from registry_wsgi import writable
 from registry_wsgi.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ _SLOT = struct.Struct("=Qd")  # the hash of a network, and when its failures are
 _HEAD = struct.Struct("=16s16sd")  # the machine's boot, the key of the hashes, and when all failures are forgotten
 _LATEST = 4  # where that is among numbers of eight bytes
 _START = 64
+_OF_SERVER = "/proc/"
+"""How the path of the server's own memory begins."""
 _SIZE = _START + _BUCKETS * _SLOTS * _SLOT.size
 
 
@@ -94,13 +97,26 @@ class Failures:
                 fcntl.flock(self._file, fcntl.LOCK_UN)
 
 
+def check_file(path: str) -> None:
+    """Look whether the file can be used, and make none. Raises ConfigurationError."""
+    try:
+        if not path.startswith(_OF_SERVER):
+            writable.check_file(path)
+    except OSError as error:
+        raise _unusable(path, error) from None
+
+
 def _opened(path: str) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        if path.startswith("/proc/"):  # the server's own memory, which the system may hide: then each counts by itself
+        if path.startswith(_OF_SERVER):  # which the system may hide: then each counts by itself
             return -1
-        raise ConfigurationError(f"http.loginlimit.file: cannot open {path}: {error.strerror}") from None
+        raise _unusable(path, error) from None
+
+
+def _unusable(path: str, error: OSError) -> ConfigurationError:
+    return ConfigurationError(f"http.loginlimit.file: cannot open {path}: {error.strerror}")
 
 
 def _boot() -> bytes:

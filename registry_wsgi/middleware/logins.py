@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from registry_wsgi.auth.challenge import basic_credentials
 from registry_wsgi.errors import TooManyRequests
-from registry_wsgi.middleware.failures import Failures
+from registry_wsgi.middleware.failures import Failures, check_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,15 +35,22 @@ class LoginLimit:
         self._window = window
         self._each = window / attempts
         self._clock = clock
-        self._failures = Failures(file)
+        self._file = file
+        # Memory is shared with the processes that are forked, so it has to be there; a file is made when it is needed.
+        self._failures = None if file else Failures()
+        if file:
+            check_file(file)
 
     def check(self, environ: WSGIEnvironment) -> None:
         """Raise TooManyRequests where the request has credentials and its address has failed too often."""
         # Most of the time nobody has failed, and this is all that a request pays.
-        if "HTTP_AUTHORIZATION" not in environ or self._failures.latest() < self._clock():
+        if "HTTP_AUTHORIZATION" not in environ:
+            return
+        failures = self._failures or self._opened()
+        if failures.latest() < self._clock():
             return
         address = environ.get("REMOTE_ADDR", "")
-        wait = self._failures.forgotten_at(_network(address)) - self._clock() - self._window + self._each
+        wait = failures.forgotten_at(_network(address)) - self._clock() - self._window + self._each
         if wait > 0:
             seconds = math.ceil(wait)
             raise TooManyRequests(
@@ -62,7 +69,11 @@ class LoginLimit:
         network = _network(environ.get("REMOTE_ADDR", ""))
         if not network or 'error="' in error.headers.get("WWW-Authenticate", ""):
             return
-        self._failures.add(network, self._clock(), self._each)
+        (self._failures or self._opened()).add(network, self._clock(), self._each)
+
+    def _opened(self) -> Failures:
+        self._failures = Failures(self._file)
+        return self._failures
 
 
 @lru_cache(4096)

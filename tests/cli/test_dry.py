@@ -31,7 +31,11 @@ def everything_below(place: Path) -> dict[str, Any]:
         "version": 0.1,
         "log": {"audit": str(place / "audit.log")},
         "storage": {"filesystem": {"rootdirectory": str(place / "data")}, "cache": {"blobdescriptor": "inmemory"}},
-        "http": {"addr": "127.0.0.1:0", "debug": {"prometheus": {"enabled": True, "mainport": True}}},
+        "http": {
+            "addr": "127.0.0.1:0",
+            "loginlimit": {"file": str(place / "logins")},
+            "debug": {"prometheus": {"enabled": True, "mainport": True}},
+        },
         "auth": {"issuer": {"service": "s", "keys": str(place / "keys"), "users": users}},
         "notifications": {"endpoints": endpoints, "outbox": {"path": str(place / "outbox")}},
         "health": {"storagedriver": {"enabled": True}, "file": [{"file": str(place / "down")}]},
@@ -65,7 +69,13 @@ def as_ordinary_user() -> Iterator[None]:
             os.seteuid(0)
 
 
-KEYS = ["log.audit", "notifications.outbox", "auth.issuer", "storage.filesystem.rootdirectory"]
+KEYS = [
+    "log.audit",
+    "notifications.outbox",
+    "auth.issuer",
+    "http.loginlimit.file",
+    "storage.filesystem.rootdirectory",
+]
 
 
 def test_what_this_user_may_not_write_is_known_without_writing(tmp_path: Path) -> None:
