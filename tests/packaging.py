@@ -40,16 +40,16 @@ def copy_of_the_project(directory: Path) -> Path:
 
 
 def build_wheels(directory: Path) -> Mapping[str, Path]:
-    """Build a wheel of the core and of each plugin; return their paths by the distributions' names."""
+    """Build the core and each plugin, the wheels from the source distributions; return those by their names."""
     project = copy_of_the_project(directory)
     built = {}
     for source in (project, *sorted((project / "plugins").iterdir())):
         # What builds is in this environment already: an isolated one would be downloaded for each.
         target = directory / "wheels" / source.name
-        run = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(target), str(source)]
+        run = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(target), str(source)]
         done = subprocess.run(run, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
-        (wheel,) = target.iterdir()
+        (wheel,) = target.glob("*.whl")
         built["registry-wsgi" if source == project else source.name] = wheel
     return built
 
