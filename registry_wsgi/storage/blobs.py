@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from registry_wsgi.descriptor import Descriptor, Digest
 from registry_wsgi.drivers.abilities import redirect_url, stage
-from registry_wsgi.errors import BlobUnknown, ManifestTooLarge, PathNotFound
+from registry_wsgi.errors import BlobUnknown, DriverError, ManifestTooLarge, PathNotFound
 from registry_wsgi.storage import paths
 from registry_wsgi.storage.collection import CollectionWatch, too_late
+from registry_wsgi.storage.presence import presence
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -29,23 +30,37 @@ class GlobalBlobStore:
     def __init__(self, driver: StorageDriver) -> None:
         self._driver = driver
         self._collection = CollectionWatch(driver)
+        self._presence = presence(driver)
 
     def stat(self, ctx: Context, digest: Digest) -> Descriptor:
         """Return size and digest as `application/octet-stream`. Raises BlobUnknown."""
         try:
             info = self._driver.stat(ctx, paths.blob_data(digest))
         except PathNotFound:
+            self._presence.missed(digest)
             raise BlobUnknown(digest) from None
         if info.is_directory:
             ctx.warning("a directory stands where a blob's data should", **{"blob.digest": digest})
             raise BlobUnknown(digest)
+        self._presence.found(digest)
         return Descriptor(digest=digest, size=info.size)
+
+    def stands(self, ctx: Context, digest: Digest) -> bool:
+        """Tell whether the data is there still, at less than the cost of `stat` where `Presence` knows."""
+        if self._presence.stands(digest):
+            return True
+        try:
+            self.stat(ctx, digest)
+        except BlobUnknown:
+            return False
+        return True
 
     def open(self, ctx: Context, digest: Digest) -> FileReader:
         """Return a stream of the content. Raises BlobUnknown."""
         try:
             return self._driver.reader(ctx, paths.blob_data(digest))
         except PathNotFound:
+            self._presence.missed(digest)
             raise BlobUnknown(digest) from None
 
     def url(self, ctx: Context, digest: Digest, method: str) -> str:
@@ -70,6 +85,7 @@ class GlobalBlobStore:
         descriptor = Descriptor(digest=Digest.of(content), size=len(content))
         if not self._has(ctx, descriptor):
             self._driver.put_content(ctx, paths.blob_data(descriptor.digest), content)
+            self._presence.found(descriptor.digest)
         return descriptor
 
     def stage(self, ctx: Context, digest: Digest) -> FileWriter | None:
@@ -80,13 +96,19 @@ class GlobalBlobStore:
         """Make what was staged and verified the blob's data, unless the driver has it: others may be reading that."""
         if self._has(ctx, descriptor):
             staged.cancel()
-        else:
+            return
+        try:
             staged.commit()
+        except DriverError:
+            if not self._has(ctx, descriptor):  # of two that commit at once one may find its parts gone
+                raise
+        self._presence.found(descriptor.digest)
 
     def adopt(self, ctx: Context, path: str, descriptor: Descriptor) -> None:
         """Make the verified file at `path` the blob's data, unless the driver has it."""
         if not self._has(ctx, descriptor):
             self._driver.move(ctx, path, paths.blob_data(descriptor.digest))
+            self._presence.found(descriptor.digest)
 
     def keep(self, ctx: Context, digest: Digest) -> None:
         """Have a garbage collection beside this keep the blob, which has got a link. Raises Unavailable if too late."""

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from registry_wsgi.context import Context
     from registry_wsgi.descriptor import Descriptor, Digest
     from registry_wsgi.interfaces import BlobAccessController, BlobDescriptorService
+    from registry_wsgi.storage.blobs import GlobalBlobStore
 
 
 class CachedBlobStatter:
@@ -17,19 +18,21 @@ class CachedBlobStatter:
 
     A hit is believed only while the backend still has the link: caches of other processes
     are not told of a delete, and a descriptor may be remembered by a look-up that a delete overtook.
-    So a hit costs one stat of the link, instead of reading it and a stat of the blob.
+    It is believed only while `blobs` has the data, too, see presence.py.
+    So a hit costs one stat of the link and less of the blob, instead of reading the one and a stat of the other.
     """
 
-    def __init__(self, cache: BlobDescriptorService, backend: BlobAccessController) -> None:
+    def __init__(self, cache: BlobDescriptorService, backend: BlobAccessController, blobs: GlobalBlobStore) -> None:
         self._cache = cache
         self._backend = backend
+        self._blobs = blobs
 
     def stat(self, ctx: Context, digest: Digest) -> Descriptor:
         descriptor = self._remembered(ctx, digest)
         if descriptor is None:
             descriptor = self._backend.stat(ctx, digest)
             self._remember(ctx, digest, descriptor)
-        elif not self._backend.linked(ctx, digest):
+        elif not self._backend.linked(ctx, digest) or not self._blobs.stands(ctx, descriptor.digest):
             self._forget(ctx, digest)
             raise BlobUnknown(digest)
         return descriptor

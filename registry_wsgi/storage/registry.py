@@ -156,7 +156,9 @@ class Repository:
 
     def _cached(self, links: LinkedBlobStatter) -> BlobAccessController:
         cache = self._registry.cache
-        return links if cache is None else CachedBlobStatter(cache.repository_scoped(self.name), links)
+        if cache is None:
+            return links
+        return CachedBlobStatter(cache.repository_scoped(self.name), links, self._registry.blobs)
 
     def _store(self, links: LinkedBlobStatter, access: BlobAccessController) -> LinkedBlobStore:
         uploads = Uploads(self._registry.driver, self._registry.blobs, self.name)

@@ -109,7 +109,7 @@ def test_a_broken_cache_is_logged_and_the_backend_answers(
     repository: Repository, caplog: pytest.LogCaptureFixture
 ) -> None:
     put(repository)
-    statter = CachedBlobStatter(BrokenCache(), repository.blobs._links)
+    statter = CachedBlobStatter(BrokenCache(), repository.blobs._links, repository.blobs._blobs)
     assert statter.stat(CTX, DIGEST).size == len(CONTENT)
     statter.clear(CTX, DIGEST)
     assert not statter.linked(CTX, DIGEST)
