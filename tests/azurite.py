@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import base64
+import functools
 import hashlib
 import hmac
 import http.client
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -63,14 +66,14 @@ class Azurite:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/{ACCOUNT}"
 
-    @property
-    def section(self) -> dict[str, str]:
-        """What a configuration has in its section `storage.azure`."""
+    def section(self, rootdirectory: str = "") -> dict[str, str]:
+        """Return what a configuration has in its section `storage.azure`."""
         return {
             "accountname": ACCOUNT,
             "accountkey": KEY,
             "container": self.container,
             "serviceurl": self.url,
+            "rootdirectory": rootdirectory,
         }
 
     def make_container(self) -> int:
@@ -92,6 +95,16 @@ class Azurite:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+
+
+@functools.cache
+def shared() -> Azurite:
+    """Return the emulator that all tests of this process share, started by the first; use an own rootdirectory."""
+    directory = Path(tempfile.mkdtemp(prefix="azurite-"))
+    azurite = start(directory)
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    atexit.register(azurite.stop)
+    return azurite
 
 
 def start(directory: Path) -> Azurite:

@@ -1,6 +1,7 @@
-"""The storage that the application's tests run on: memory and a directory, or with `--storage-driver s3` a bucket.
+"""The storage that the application's tests run on: memory and a directory, or with `--storage-driver` a store.
 
-Tests that are about one driver name it themselves.
+`s3` is a bucket in SeaweedFS, `azure` a container in Azurite. Clients are not redirected there: what the tests hold is
+what the registry itself answers. Tests that are about one driver, or about redirects, name it themselves.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
+from registry_wsgi import plugins
 from registry_wsgi.drivers.inmemory import InMemoryDriver
 
 if TYPE_CHECKING:
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
     from registry_wsgi.interfaces import StorageDriver
 
-NAMES = ("default", "s3")
+NAMES = ("default", "s3", "azure")
 _chosen = "default"
 _numbers = itertools.count()
 
@@ -30,17 +32,25 @@ def new_driver() -> StorageDriver:
     """Return a driver over an empty store of its own."""
     if _chosen == "default":
         return InMemoryDriver()
-    from registry_wsgi_s3 import S3Driver
-
-    from tests import seaweed
-
-    return S3Driver(**seaweed.shared().section(f"drivers/{next(_numbers)}"))
+    driver, section = _store(f"drivers/{next(_numbers)}")
+    made: StorageDriver = plugins.build(plugins.STORAGE_DRIVERS, driver, section, key=f"storage.{driver}")
+    return made
 
 
 def section(directory: Path) -> dict[str, Any]:
-    """Return the driver's part of a configuration: the same directory is the same store."""
+    """Return the storage's part of a configuration: the same directory is the same store."""
     if _chosen == "default":
         return {"filesystem": {"rootdirectory": str(directory)}}
-    from tests import seaweed
+    driver, section = _store(str(directory))
+    return {driver: section, "redirect": {"disable": True}}
 
-    return {"s3": seaweed.shared().section(str(directory))}
+
+def _store(root: str) -> tuple[str, dict[str, Any]]:
+    """Return the name of the chosen driver and its section for a root of its own in the store."""
+    if _chosen == "s3":
+        from tests import seaweed
+
+        return _chosen, seaweed.shared().section(root)
+    from tests import azurite
+
+    return _chosen, azurite.shared().section(root)

@@ -11,24 +11,18 @@ from tests import azurite
 from tests.sampling import sample
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.azurite import Azurite
 
 
 @pytest.fixture(scope="session")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
-    running = azurite.start(tmp_path_factory.mktemp("azurite"))
-    try:
-        yield running
-    finally:
-        running.stop()
+def emulator() -> Azurite:
+    return azurite.shared()
 
 
 @pytest.fixture
 def section(emulator: Azurite) -> dict[str, str]:
     """The section `storage.azure` of an empty store."""
-    return {**emulator.section, "rootdirectory": f"/{uuid.uuid4()}"}
+    return emulator.section(f"/{uuid.uuid4()}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

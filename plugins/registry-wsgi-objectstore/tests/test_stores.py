@@ -55,12 +55,12 @@ def test_any_store_that_obstore_knows_by_a_url_will_do():
 
 
 def test_a_store_that_is_away_is_a_failure_of_one_line_without_the_key(emulator):
-    driver = azure(**emulator.section | {"serviceurl": f"http://127.0.0.1:{servers.free_port()}/account"})
+    driver = azure(**emulator.section() | {"serviceurl": f"http://127.0.0.1:{servers.free_port()}/account"})
     with pytest.raises(DriverError) as raised:
         driver.get_content(Context(), "/a")
     assert str(raised.value).startswith("azure: /a: ")
     assert "\n" not in str(raised.value)
-    assert emulator.section["accountkey"] not in str(raised.value)
+    assert emulator.section()["accountkey"] not in str(raised.value)
     answer = InProcess(stack_over(driver)).request("GET", "/v2/a/tags/list")
     assert answer.status == 503
 
