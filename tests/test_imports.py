@@ -61,7 +61,7 @@ PLACES = {
     "cryptography": {"keys.py", "manifests/keys.py", "auth", "testing"},
     "joserfc": {"auth"},
     "yaml": {"config", "config.py"},
-    "cachetools": {"cache", "middleware/caching.py", "storage/recent.py"},
+    "cachetools": {"cache", "middleware/caching.py", "storage/presence.py", "storage/recent.py"},
     "bcrypt": {"auth/htpasswd.py", "testing"},
     "re2": {"storage/validation.py"},
     "cloudevents": {"notifications/cloud.py"},
