@@ -20,7 +20,7 @@ from tests import servers
 from tests.components import require
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 READY_SECONDS = 60.0
 MASTER = "the-cache"
@@ -152,10 +152,21 @@ def start_watched(start: StartRedis, directory: Path, *options: str, arguments: 
     return Watched(master, replica, start(str(file), "--sentinel"))
 
 
-def start_cluster(start: StartRedis, *arguments: str) -> list[RedisServer]:
-    """Start three nodes, each with a third of the slots and no replica, and wait until they agree."""
+def tls_arguments(certificates: Path, port: int) -> tuple[str, ...]:
+    """Return what a server is started with that takes TLS on `port`, and asks clients for certificates."""
+    return (
+        *("--tls-port", str(port), "--tls-ca-cert-file", str(certificates / "ca.pem")),
+        *("--tls-cert-file", str(certificates / "server.pem"), "--tls-key-file", str(certificates / "server.key")),
+    )
+
+
+def start_cluster(start: StartRedis, arguments: Callable[[], Sequence[str]] = tuple) -> list[RedisServer]:
+    """Start three nodes, each with a third of the slots and no replica, and wait until they agree.
+
+    `arguments` returns more of them for the next node.
+    """
     own = ("--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-require-full-coverage", "no")
-    nodes = [start(*own, *arguments, "--cluster-port", str(servers.free_port())) for _ in range(3)]
+    nodes = [start(*own, *arguments(), "--cluster-port", str(servers.free_port())) for _ in range(3)]
     bounds = [SLOTS * number // len(nodes) for number in range(len(nodes) + 1)]
     for number, (first, end) in enumerate(itertools.pairwise(bounds)):
         with nodes[number].client() as client:

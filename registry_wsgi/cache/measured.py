@@ -37,10 +37,18 @@ class MeasuredService:
         return descriptor
 
     def set_descriptor(self, ctx: Context, digest: Digest, descriptor: Descriptor) -> None:
-        self._service.set_descriptor(ctx, digest, descriptor)
+        try:
+            self._service.set_descriptor(ctx, digest, descriptor)
+        except Unavailable:
+            self._measurements.add(self._errors)
+            raise
 
     def clear(self, ctx: Context, digest: Digest) -> None:
-        self._service.clear(ctx, digest)
+        try:
+            self._service.clear(ctx, digest)
+        except Unavailable:
+            self._measurements.add(self._errors)
+            raise
 
 
 class MeasuredCacheProvider(MeasuredService):

@@ -17,7 +17,7 @@ from registry_wsgi.descriptor import Descriptor, Digest
 from registry_wsgi.errors import BlobUnknown, ConfigurationError, Unavailable
 from tests import servers
 from tests.components import require
-from tests.redis_servers import MASTER
+from tests.redis_servers import MASTER, start_cluster, tls_arguments
 
 CTX = Context()
 DIGEST = Digest.of(b"content")
@@ -123,11 +123,17 @@ def certificates(tmp_path_factory):
 
 
 def speaking_tls(certificates, port):
-    """Return what a server is started with that takes TLS alone, and certificates of clients."""
-    return [
-        *("--port", "0", "--tls-port", str(port), "--tls-ca-cert-file", str(certificates / "ca.pem")),
-        *("--tls-cert-file", str(certificates / "server.pem"), "--tls-key-file", str(certificates / "server.key")),
-    ]
+    """Return what a server is started with that takes TLS alone."""
+    return ("--port", "0", *tls_arguments(certificates, port))
+
+
+def trust(certificates):
+    """Return the section `redis.tls` of a client that has a certificate, too."""
+    return {
+        "rootcas": [str(certificates / "ca.pem")],
+        "certificate": str(certificates / "server.pem"),
+        "key": str(certificates / "server.key"),
+    }
 
 
 @pytest.fixture
@@ -140,21 +146,13 @@ def test_tls_is_for_the_sentinels_as_for_the_server_that_they_know(start_redis, 
     server, port = tls_address.replace(":", " "), servers.free_port()
     (tmp_path / "sentinel.conf").write_text(f"sentinel monitor {MASTER} {server} 1\ntls-replication yes\n")
     start_redis(str(tmp_path / "sentinel.conf"), "--sentinel", *speaking_tls(certificates, port))
-    tls = {
-        "rootcas": [str(certificates / "ca.pem")],
-        "certificate": str(certificates / "server.pem"),
-        "key": str(certificates / "server.key"),
-    }
+    tls = trust(certificates)
     assert works(RedisCacheProvider(addrs=[f"127.0.0.1:{port}"], mastername=MASTER, tls=tls))
     assert "No master found" in refusal(RedisCacheProvider(addrs=[f"127.0.0.1:{port}"], mastername=MASTER))
 
 
 def test_tls_trusts_the_named_authority_and_shows_a_certificate(certificates, tls_address):
-    tls = {
-        "rootcas": [str(certificates / "ca.pem")],
-        "certificate": str(certificates / "server.pem"),
-        "key": str(certificates / "server.key"),
-    }
+    tls = trust(certificates)
     assert works(RedisCacheProvider(addr=tls_address, tls=tls))
 
 
@@ -167,6 +165,29 @@ def test_tls_wants_the_name_of_the_server_in_the_certificate(certificates, tls_a
     tls = {"rootcas": [str(certificates / "ca.pem")]}
     provider = RedisCacheProvider(addr=tls_address.replace("127.0.0.1", "localhost"), tls=tls)
     assert "CERTIFICATE_VERIFY_FAILED" in refusal(provider)
+
+
+def test_tls_is_for_all_nodes_of_a_cluster_also_for_those_that_it_names(start_redis, certificates):
+    """Of the Cluster's three nodes the section names two, and each has its keys on the node that has their slots."""
+    secure = iter([servers.free_port() for _ in range(3)])
+    ports = []
+
+    def arguments():
+        ports.append(next(secure))
+        return ("--tls-cluster", "yes", *tls_arguments(certificates, ports[-1]))
+
+    nodes = start_cluster(start_redis, arguments)
+    provider = RedisCacheProvider(addrs=[f"127.0.0.1:{port}" for port in ports[:2]], tls=trust(certificates))
+    for name in ("a", "b", "c", "d", "e", "f"):
+        assert works(provider.repository_scoped(name))
+    assert provider.errors == 0
+    assert all(_keys(node) for node in nodes)
+    assert refusal(RedisCacheProvider(addrs=[f"127.0.0.1:{port}" for port in ports]))
+
+
+def _keys(node):
+    with node.client() as client:
+        return client.keys("repository::*")
 
 
 # ── start-up ──────────────────────────────────────────────────────────────────────────────────

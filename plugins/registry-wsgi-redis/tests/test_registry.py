@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import signal
 import threading
 import time
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
+from registry_wsgi_redis import RedisCacheProvider
 
 from registry_wsgi import mediatypes
+from registry_wsgi.context import Context
 from tests import servers
 from tests.redis_servers import wait_until
 from tests.wire import Client, digest_of
@@ -21,12 +26,13 @@ IMAGES = 5
 
 @pytest.fixture
 def serve(tmp_path_factory):
-    """Start registries on one directory and one Redis: `serve(redis, kind)`."""
+    """Start registries on one directory and one Redis: `serve(redis, kind)`; `http` is their section of that name."""
     directory = tmp_path_factory.mktemp("data")
     with ExitStack() as stack:
 
-        def serve(redis, kind="granian", **section):
+        def serve(redis, kind="granian", http=None, **section):
             sections = {
+                "http": http or {},
                 "storage": {"cache": {"blobdescriptor": "redis"}},
                 "redis": {"addr": redis.address, **section},
             }
@@ -88,6 +94,25 @@ def test_both_push_to_pull_from_and_delete_in_one_storage_and_one_redis(redis, s
     # docker-registry 2.8.2 leaves the membership behind (CVE-2026-35172); ours does not.
     assert digest_of(LAYER) not in content(redis)["repository::from-them::blobs"]
     assert theirs.blob("from-them", digest_of(LAYER)).status == 404
+
+
+def test_each_finds_what_the_other_remembered(redis, serve):
+    """What Redis says is believed by the other: docker-registry, whose link is gone, answers from it alone."""
+    ours = serve(redis)
+    theirs = Client(serve(redis, "docker-registry").url)
+    theirs.push_blob("from-them", LAYER)
+    provider = RedisCacheProvider(addr=redis.address)
+    assert provider.repository_scoped("from-them").stat(Context(), digest_of(LAYER)).size == len(LAYER)
+    with redis.client() as stored:
+        stored.flushall()
+    Client(ours.url).push_blob("from-us", LAYER)
+    directory = json.loads(ours.config.read_text())["storage"]["filesystem"]["rootdirectory"]
+    shutil.rmtree(Path(directory) / "docker/registry/v2/repositories/from-us/_layers")
+    found = theirs.request("HEAD", f"/v2/from-us/blobs/{digest_of(LAYER)}")
+    assert (found.status, found.headers["Content-Length"]) == (200, str(len(LAYER)))
+    with redis.client() as stored:
+        stored.flushall()
+    assert theirs.request("HEAD", f"/v2/from-us/blobs/{digest_of(LAYER)}").status == 404
 
 
 def test_a_blob_that_one_process_deleted_is_deleted_for_another(redis, serve):
@@ -176,12 +201,19 @@ def test_requests_go_on_while_redis_hangs(start_redis, serve):
     assert len(lines_of_failure(server)) == 1
 
 
+def failures_counted(port):
+    """Return how often, as the metrics say, the cache could not be reached."""
+    metrics = Client(f"http://127.0.0.1:{port}").request("GET", "/metrics").body.decode()
+    return float(re.search(r"^registry_storage_cache_errors_total\S* (\S+)$", metrics, re.MULTILINE)[1])
+
+
 def test_requests_go_on_while_redis_is_full(start_redis, serve):
-    redis = start_redis("--maxmemory", "1mb", "--maxmemory-policy", "noeviction")
-    server = serve(redis)
+    redis, port = start_redis("--maxmemory", "1mb", "--maxmemory-policy", "noeviction"), servers.free_port()
+    server = serve(redis, http={"debug": {"addr": f"127.0.0.1:{port}", "prometheus": {"enabled": True}}})
     with clients_at_work(server):
         time.sleep(2)
     assert len(lines_of_failure(server)) == 1
+    wait_until(lambda: failures_counted(port) > 0)
     with redis.client() as client:
         client.config_set("maxmemory", "0")
     Client(server.url).push_blob("after", LAYER)
