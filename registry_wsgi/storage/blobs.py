@@ -15,7 +15,7 @@ from registry_wsgi.storage.collection import CollectionWatch, too_late
 from registry_wsgi.storage.presence import presence
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from registry_wsgi.context import Context
     from registry_wsgi.interfaces import FileReader, FileWriter, StorageDriver
@@ -96,19 +96,24 @@ class GlobalBlobStore:
         """Make what was staged and verified the blob's data, unless the driver has it: others may be reading that."""
         if self._has(ctx, descriptor):
             staged.cancel()
-            return
-        try:
-            staged.commit()
-        except DriverError:
-            if not self._has(ctx, descriptor):  # of two that commit at once one may find its parts gone
-                raise
-        self._presence.found(descriptor.digest)
+        else:
+            self._published(ctx, descriptor, staged.commit)
 
     def adopt(self, ctx: Context, path: str, descriptor: Descriptor) -> None:
         """Make the verified file at `path` the blob's data, unless the driver has it."""
         if not self._has(ctx, descriptor):
-            self._driver.move(ctx, path, paths.blob_data(descriptor.digest))
-            self._presence.found(descriptor.digest)
+            self._published(ctx, descriptor, lambda: self._driver.move(ctx, path, paths.blob_data(descriptor.digest)))
+
+    def _published(self, ctx: Context, descriptor: Descriptor, publish: Callable[[], None]) -> None:
+        """Publish. Of two that do so at once one may fail, where a store drops the parts that the other has sent."""
+        try:
+            publish()
+        except PathNotFound:  # there is nothing to publish any more
+            raise
+        except DriverError:
+            if not self._has(ctx, descriptor):
+                raise
+        self._presence.found(descriptor.digest)
 
     def keep(self, ctx: Context, digest: Digest) -> None:
         """Have a garbage collection beside this keep the blob, which has got a link. Raises Unavailable if too late."""
