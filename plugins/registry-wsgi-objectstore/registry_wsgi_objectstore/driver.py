@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Final
 from registry_wsgi.drivers.checks import check_offset, check_path
 from registry_wsgi.errors import PathNotFound
 from registry_wsgi.interfaces import FileInfo
+from registry_wsgi_objectstore import listing, staging
 from registry_wsgi_objectstore.locks import Lock
 from registry_wsgi_objectstore.objects import Objects
-from registry_wsgi_objectstore.pieces import discard, is_own, piece_path, pieces_of
+from registry_wsgi_objectstore.pieces import discard, piece_path, pieces_of
 from registry_wsgi_objectstore.readers import PartsReader
+from registry_wsgi_objectstore.staging import StagedWriter
 from registry_wsgi_objectstore.writers import PieceWriter
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
     from registry_wsgi.context import Context
     from registry_wsgi_objectstore.objects import Found
+
+_Names = list[str]  # In the class, `list` is its method.
 
 URL_LIVES: Final = timedelta(minutes=20)
 """As long as registry:2's S3 driver lets a redirect live."""
@@ -89,10 +93,12 @@ class ObjectStoreDriver:
 
     def list(self, ctx: Context, path: str) -> list[str]:
         check_path(self.name, path, root_allowed=True)
-        children = {child for child in self._objects.children(path) if not is_own(child)}
-        if not children and path != "/":
-            raise PathNotFound(self.name, path)
-        return sorted(children)
+        parent = path.rstrip("/")
+        return [f"{parent}/{name}" for name in listing.children(self._objects, path)]
+
+    def list_after(self, ctx: Context, path: str, after: str, limit: int) -> _Names:
+        check_path(self.name, path, root_allowed=True)
+        return listing.children_after(self._objects, path, after, limit)
 
     def move(self, ctx: Context, source: str, target: str) -> None:
         """Write the file's content at the target, and then delete the source: whoever dies in between did no harm."""
@@ -116,6 +122,18 @@ class ObjectStoreDriver:
     def redirect_url(self, ctx: Context, path: str, method: str) -> str:
         check_path(self.name, path)
         return self._objects.sign(path, method, URL_LIVES) if self._redirect else ""
+
+    def stage(self, ctx: Context, path: str) -> StagedWriter:
+        check_path(self.name, path)
+        return StagedWriter(self._objects, path)
+
+    def staged(self, ctx: Context, path: str) -> FileInfo:
+        """Return what `stat` does: of what a writer has flushed it shows the pieces."""
+        check_path(self.name, path)
+        return self.stat(ctx, path)
+
+    def abandoned(self, ctx: Context, before: float, *, dry_run: bool = False) -> _Names:
+        return [*staging.abandoned(self._objects, before, dry_run=dry_run)]
 
     def _parts(self, path: str) -> Sequence[Found]:
         """Return what the file's content is in. Raises PathNotFound."""

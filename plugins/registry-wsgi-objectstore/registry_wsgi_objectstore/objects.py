@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import timedelta
 
-    from obstore import ObjectMeta, UpdateVersion
+    from obstore import ObjectMeta, UpdateVersion, WritableFile
     from obstore.store import ObjectStore
 
 BLOCK: Final = 1024 * 1024
@@ -44,11 +44,11 @@ class Objects:
         self._root = rootdirectory.strip("/")
 
     def head(self, path: str) -> Found:
-        with self._failures(path):
+        with self.failures(path):
             return self._found(obstore.head(self._store, self._key(path)))
 
     def get(self, path: str) -> tuple[bytes, Found]:
-        with self._failures(path):
+        with self.failures(path):
             result = obstore.get(self._store, self._key(path))
             return result.bytes().to_bytes(), self._found(result.meta)
 
@@ -58,23 +58,23 @@ class Objects:
         options: dict[str, Any] = {"range": {"offset": offset}} if offset else {}
         if tag:
             options["if_match"] = tag
-        with self._failures(found.path):
+        with self.failures(found.path):
             for block in obstore.get(self._store, self._key(found.path), options=options).stream(min_chunk_size=BLOCK):  # type: ignore[arg-type]
                 yield memoryview(block)
 
     def open(self, path: str) -> tuple[Found, Iterator[memoryview]]:
         """Return the object and all its bytes, asked for at once."""
-        with self._failures(path):
+        with self.failures(path):
             result = obstore.get(self._store, self._key(path))
             return self._found(result.meta), self._streamed(path, result.stream(min_chunk_size=BLOCK))
 
     def _streamed(self, path: str, blocks: Iterable[Any]) -> Iterator[memoryview]:
-        with self._failures(path):
+        with self.failures(path):
             for block in blocks:
                 yield memoryview(block)
 
-    def put(self, path: str, content: bytes | memoryview) -> None:
-        with self._failures(path):
+    def put(self, path: str, content: bytes | bytearray) -> None:
+        with self.failures(path):
             obstore.put(self._store, self._key(path), content, use_multipart=False)
 
     def create(self, path: str, content: bytes | memoryview) -> UpdateVersion:
@@ -86,7 +86,7 @@ class Objects:
         return self._put(path, content, version)
 
     def _put(self, path: str, content: bytes | memoryview, mode: Any) -> UpdateVersion:
-        with self._failures(path):
+        with self.failures(path):
             try:
                 result = obstore.put(self._store, self._key(path), content, mode=mode)
             except (AlreadyExistsError, PreconditionError, NotFoundError, FileNotFoundError):
@@ -95,21 +95,26 @@ class Objects:
 
     def concatenate(self, parts: Sequence[Found], target: str) -> None:
         """Write the parts one after the other into one object, which is there when it is whole."""
-        with self._failures(target):
-            writer = obstore.open_writer(
-                self._store, self._key(target), buffer_size=PART, max_concurrency=_PARTS_AT_ONCE
-            )
-            # A writer that is not closed has written nothing, so that a failure leaves the target as it was.
+        with self.failures(target):
+            writer = self.write(target)
             for part in parts:
                 for block in self.stream(part):
                     writer.write(block)
             writer.close()
 
+    def write(self, path: str) -> WritableFile:
+        """Return a writer of one object, that must be used within `failures`.
+
+        One that is not closed has written nothing, so that a failure leaves what is there as it was.
+        """
+        with self.failures(path):
+            return obstore.open_writer(self._store, self._key(path), buffer_size=PART, max_concurrency=_PARTS_AT_ONCE)
+
     def delete(self, paths: Sequence[str]) -> None:
         """Delete what is there of the paths, in as few requests as the store can."""
         keys = [self._key(path) for path in paths]
         for first in range(0, len(keys), 1000):
-            with self._failures(paths[first]):
+            with self.failures(paths[first]):
                 try:
                     obstore.delete(self._store, keys[first : first + 1000])
                 except (NotFoundError, FileNotFoundError):
@@ -123,15 +128,16 @@ class Objects:
             except (NotFoundError, FileNotFoundError):
                 continue
 
-    def below(self, path: str) -> Iterator[Found]:
-        """Yield the objects below a directory, at any depth, in the order of their keys."""
-        with self._failures(path):
-            for page in obstore.list(self._store, self._key(path) or None, chunk_size=1000):
+    def below(self, path: str, after: str = "") -> Iterator[Found]:
+        """Yield the objects below a directory, at any depth, in the order of their keys; those after `after` in it."""
+        offset = self._key(f"{path.rstrip('/')}/{after}") if after else None
+        with self.failures(path):
+            for page in obstore.list(self._store, self._key(path) or None, offset=offset, chunk_size=1000):
                 yield from map(self._found, page)
 
     def children(self, path: str) -> Iterator[str]:
         """Yield the paths of the direct children, files and directories; one that is both comes twice."""
-        with self._failures(path):
+        with self.failures(path):
             found = obstore.list_with_delimiter(self._store, self._key(path) or None)
         yield from (self._path(each["path"]) for each in found["objects"])
         yield from (self._path(prefix) for prefix in found["common_prefixes"])
@@ -140,7 +146,7 @@ class Objects:
         """Return a URL for GET or HEAD of the object, which need not exist."""
         # Azure signs a permission, and that to read is what HEAD needs, too.
         method = "GET" if isinstance(self._store, AzureStore) else method
-        with self._failures(path):
+        with self.failures(path):
             url: str = obstore.sign(self._store, method, self._key(path), expires_in)  # type: ignore[call-overload]
             return url
 
@@ -154,7 +160,8 @@ class Objects:
         return Found(self._path(meta["path"]), meta["size"], meta["last_modified"].timestamp(), _version(meta))
 
     @contextmanager
-    def _failures(self, path: str) -> Iterator[None]:
+    def failures(self, path: str) -> Iterator[None]:
+        """Raise what the store raises in the block as an error about the path."""
         try:
             yield
         except (NotFoundError, FileNotFoundError):
