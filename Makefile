@@ -9,8 +9,10 @@ PLUGIN_METADATA := $(wildcard plugins/*/setup.cfg plugins/*/pyproject.toml)
 PLUGINS := $(sort $(dir $(PLUGIN_METADATA)))
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
+# What has to do with storage; each is a process with a store of its own.
+STORED := api storage conformance attacks clients compat health wsgi
 
-.PHONY: help run test soak lint docs bench bench-s3 profile clean
+.PHONY: help run test soak test-stores lint docs bench bench-s3 profile clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile
@@ -23,6 +25,11 @@ test: $(VENV)/test.stamp ## run all tests but the long ones; ARGS="-k words" is 
 
 soak: $(VENV)/test.stamp ## run the long tests
 	$(BIN)/python -m pytest -m soak --timeout=3600 $(ARGS)
+
+test-stores: $(VENV)/test.stamp ## run the application's tests over S3 (SeaweedFS) and over Azure (Azurite)
+	for store in s3 azure; do for part in $(STORED); do \
+		$(BIN)/python -m pytest -m "not soak" --storage-driver $$store $(ARGS) tests/$$part || exit; \
+	done; done
 
 lint: $(VENV)/lint.stamp ## check style, form and types
 	$(BIN)/ruff check .

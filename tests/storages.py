@@ -7,17 +7,22 @@ what the registry itself answers. Tests that are about one driver, or about redi
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry_wsgi import plugins
 from registry_wsgi.drivers.inmemory import InMemoryDriver
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from registry_wsgi.interfaces import StorageDriver
 
 NAMES = ("default", "s3", "azure")
+PROJECT = Path(__file__).parents[1]
+PART = ("tests/api/test_resuming.py", "tests/api/test_mounting.py")
+"""What `make test` runs over each store; `make test-stores` runs all that has to do with storage."""
+
 _chosen = "default"
 _numbers = itertools.count()
 
@@ -54,3 +59,12 @@ def _store(root: str) -> tuple[str, dict[str, Any]]:
     from tests import azurite
 
     return _chosen, azurite.shared().section(root)
+
+
+def run_a_part(name: str) -> None:
+    """Run a part of the application's tests over one of NAMES."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--storage-driver", name]
+    finished = subprocess.run(
+        [*command, "-m", "not soak", *PART], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+    assert finished.returncode == 0, finished.stdout[-8000:]
