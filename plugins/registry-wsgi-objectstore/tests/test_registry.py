@@ -6,17 +6,21 @@ import json
 import random
 import threading
 from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import pytest
+import yaml
 
 from registry_wsgi import mediatypes
 from tests import servers
+from tests.redis_servers import RedisServer
 from tests.stack import image_manifest
 from tests.wire import Client, digest_of
 from tests.wsgi.uploading import finish, received, wait_until
 
 CONTENT = random.Random(0).randbytes(20 * 2**20)
 MIB = 2**20
+EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
 @pytest.fixture
@@ -98,6 +102,29 @@ def test_an_upload_whose_registry_was_killed_goes_on_at_another(serve):
     assert received(living, location) >= MIB
     finish(living, location, CONTENT)
     assert living.blob("a", digest_of(CONTENT)).body == CONTENT
+
+
+def test_two_hosts_from_the_example_of_many_serve_what_either_took(section, tmp_path_factory):
+    example = yaml.safe_load((EXAMPLES / "many_hosts" / "azure.yml").read_text())
+    redis = RedisServer(tmp_path_factory.mktemp("redis"))
+    sections = {
+        "storage": {**example["storage"], "azure": example["storage"]["azure"] | section},
+        "redis": example["redis"] | {"addr": redis.address, "password": ""},
+    }
+    with ExitStack() as stack:
+        redis.start()
+        stack.callback(redis.stop)
+        hosts = []
+        for _ in range(2):
+            work = tmp_path_factory.mktemp("host")
+            hosts.append(servers.start("gthread", work, work, sections=sections, arguments=("--workers", "2")))
+            stack.callback(hosts[-1].kill)
+        first, second = (Client(host.url) for host in hosts)
+        digest = push_image(first, "a/b", "v1", CONTENT)
+        assert second.manifest("a/b", "v1").digest == digest
+        assert second.request("HEAD", f"/v2/a/b/blobs/{digest_of(CONTENT)}").status in (200, 307)
+        assert second.delete("a/b", "blobs", digest_of(CONTENT)) == 202
+        assert first.request("HEAD", f"/v2/a/b/blobs/{digest_of(CONTENT)}").status == 404
 
 
 def test_clients_are_sent_to_the_store_for_blobs(serve):
