@@ -11,7 +11,7 @@ from redis.backoff import NoBackoff
 from redis.cluster import ClusterNode, RedisCluster
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
-from redis.sentinel import Sentinel
+from redis.sentinel import Sentinel, SentinelManagedConnection, SentinelManagedSSLConnection
 
 from registry_wsgi.errors import ConfigurationError
 from registry_wsgi_redis.tls import tls_options
@@ -86,7 +86,23 @@ def _found(mastername: str, sentinels: list[Address], line: dict[str, Any], opti
     """Return a client of the master, which the first Sentinel that answers knows."""
     make: Callable[..., Sentinel] = Sentinel  # redis-py leaves these without types
     find: Callable[..., Redis] = make(sentinels, sentinel_kwargs=line | {"retry": Retry(NoBackoff(), 0)}).master_for
-    return find(mastername, retry=_once_more(), **options)
+    managed = _SecureManaged if options.get("ssl") else _Managed
+    return find(mastername, retry=_once_more(), connection_class=managed, **options)
+
+
+class _Managed(SentinelManagedConnection):
+    """A connection that a timeout ends, as it does those without a Sentinel.
+
+    redis-py would keep it: to a master that hangs, whatever the Sentinels say meanwhile, and with an answer still to
+    come, which the next command would take for its own.
+    """
+
+    def read_response(self, *arguments: Any, **options: Any) -> Any:
+        return super().read_response(*arguments, **{"disconnect_on_error": True, **options})
+
+
+class _SecureManaged(_Managed, SentinelManagedSSLConnection):
+    """The same over TLS."""
 
 
 def _cluster(addresses: list[Address], options: dict[str, Any]) -> RedisCluster:
