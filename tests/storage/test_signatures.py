@@ -162,7 +162,9 @@ def test_the_first_failure_is_raised_and_each_is_logged(
     driver.put_content(CTX, paths.signature_link("a/b", MANIFEST, damaged), damaged.encode())
     with pytest.raises(BlobUnknown, match=missing):
         repository.signatures.get(CTX, MANIFEST)
-    driver.delete(CTX, paths.signature_link("a/b", MANIFEST, missing))
+    link = paths.signature_link("a/b", MANIFEST, missing)
+    driver.put_content(CTX, f"{link}-beside", b"")  # in an object store a directory is what is in it
+    driver.delete(CTX, link)
     with pytest.raises(PathNotFound):
         repository.signatures.get(CTX, MANIFEST)
 
