@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry_wsgi import plugins
+from registry_wsgi.context import Context
 from registry_wsgi.drivers.inmemory import InMemoryDriver
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from registry_wsgi.interfaces import StorageDriver
 
 NAMES = ("default", "s3", "azure")
@@ -37,9 +40,27 @@ def new_driver() -> StorageDriver:
     """Return a driver over an empty store of its own."""
     if _chosen == "default":
         return InMemoryDriver()
-    driver, section = _store(f"drivers/{next(_numbers)}")
-    made: StorageDriver = plugins.build(plugins.STORAGE_DRIVERS, driver, section, key=f"storage.{driver}")
-    return made
+    return _built(*_store(f"drivers/{next(_numbers)}"))
+
+
+def driver_at(directory: Path) -> StorageDriver:
+    """Return a driver over what a server with `section(directory)` stores."""
+    driver, *_ = section(directory).items()
+    return _built(*driver)
+
+
+def files_at(directory: Path, below: str = "/docker/registry/v2") -> Iterator[tuple[str, bytes]]:
+    """Yield path and content of every file that a server with `section(directory)` stores."""
+    yield from _files(driver_at(directory), below)
+
+
+def _files(driver: StorageDriver, path: str) -> Iterator[tuple[str, bytes]]:
+    ctx = Context()
+    for child in driver.list(ctx, path):
+        if driver.stat(ctx, child).is_directory:
+            yield from _files(driver, child)
+        else:
+            yield child, driver.get_content(ctx, child)
 
 
 def section(directory: Path) -> dict[str, Any]:
@@ -59,6 +80,11 @@ def _store(root: str) -> tuple[str, dict[str, Any]]:
     from tests import azurite
 
     return _chosen, azurite.shared().section(root)
+
+
+def _built(name: str, section: dict[str, Any]) -> StorageDriver:
+    driver: StorageDriver = plugins.build(plugins.STORAGE_DRIVERS, name, section, key=f"storage.{name}")
+    return driver
 
 
 def run_a_part(name: str) -> None:

@@ -12,8 +12,8 @@ import pytest
 
 from registry_wsgi.context import Context
 from registry_wsgi.descriptor import Digest
-from registry_wsgi.drivers.filesystem import FilesystemDriver
 from registry_wsgi.storage.registry import Registry
+from tests import storages
 from tests.sid import require
 from tests.stack import image_manifest
 from tests.wire import Client
@@ -83,7 +83,7 @@ class Image:
 
     def attached(self) -> list[tuple[str, str]]:
         """Return kind and digest of what the signature service of this process lists, over the same directory."""
-        repository = Registry(FilesystemDriver(rootdirectory=self.data)).repository(NAME)
+        repository = Registry(storages.driver_at(self.data)).repository(NAME)
         found = repository.signatures.attached(Context(), Digest.parse(self.digest))
         for each in found:
             assert repository.manifests.exists(Context(), each.descriptor.digest)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from registry_wsgi import mediatypes
+from tests import storages
 from tests.components import require
 from tests.images import to_json
 from tests.wire import Client, digest_of
@@ -81,8 +82,7 @@ def push(client: Client, media_type: str, reference: str, name: str = NAME) -> b
 
 def tree(directory: Path) -> dict[str, bytes]:
     """Return the content of every file below the root of the storage tree; empty directories mean nothing."""
-    root = directory / ROOT
-    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    return {path.removeprefix(f"/{ROOT}/"): content for path, content in storages.files_at(directory)}
 
 
 def blob_path(digest: str) -> str:

@@ -15,6 +15,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from registry_wsgi.context import Context
+from registry_wsgi.descriptor import Digest
+from registry_wsgi.storage import paths
+from tests import storages
 from tests.wire import Client, with_query
 
 if TYPE_CHECKING:
@@ -64,8 +68,8 @@ def test_an_upload_under_way_ends_well(serve: Serve, tmp_path: Path, server: str
         assert connection.getresponse().status == 201
     terminating.join()
     assert registry.process.wait(SECONDS) == 0
-    (stored,) = (tmp_path / "data").glob(f"docker/registry/v2/blobs/sha256/*/{digest.removeprefix('sha256:')}/data")
-    assert stored.stat().st_size == megabytes * len(BLOCK)
+    stored = storages.driver_at(tmp_path / "data").stat(Context(), paths.blob_data(Digest.parse(digest)))
+    assert stored.size == megabytes * len(BLOCK)
 
 
 def is_open(host: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import random
 import threading
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from registry_wsgi import mediatypes
+from tests import storages
 from tests.stack import image_manifest
 from tests.wire import Client, digest_of, with_query
 from tests.wsgi.uploading import finish
@@ -131,9 +131,8 @@ def check_tags(client: Client, acknowledged: Acknowledged, name: str) -> None:
 
 def check_blobs_are_whole(directory: Path) -> None:
     """Hold that whatever stands under a digest has it, whether anything links to it or not."""
-    for path in directory.glob("docker/registry/v2/blobs/sha256/*/*/data"):
-        with path.open("rb") as file:
-            assert hashlib.file_digest(file, "sha256").hexdigest() == path.parent.name
+    for path, content in storages.files_at(directory, "/docker/registry/v2/blobs"):
+        assert digest_of(content).removeprefix("sha256:") == path.split("/")[-2]
 
 
 def finish_uploads(client: Client, acknowledged: Acknowledged) -> None:

@@ -9,6 +9,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from http.client import HTTPException
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -98,15 +99,31 @@ class Anywhere:
 
 
 def pushed(hosts, number, size):
-    """Push one image until a push of it is acknowledged; return its name, its digest and its layer."""
-    layer = seeded(size, number)
+    """Push one image until a push of it is acknowledged, and pull it; return its name, its digest and its layer."""
+    name, layer = f"image/{number % 7}", seeded(size, number)
     client = Anywhere(hosts, number)
     deadline = time.monotonic() + 240
-    while True:
-        with suppress(AssertionError, OSError):
-            return f"image/{number % 7}", client.push(f"image/{number % 7}", f"v{number}", layer), layer
+    digest = ""
+    while not digest:
         assert time.monotonic() < deadline
-        time.sleep(0.2)
+        with suppress(AssertionError, OSError):
+            digest = client.push(name, f"v{number}", layer)
+    # What was acknowledged may be out of reach for a moment, but is never unknown.
+    for kind, reference in (("manifests", f"v{number}"), ("manifests", digest), ("blobs", digest_of(layer))):
+        while not answered(client, f"/v2/{name}/{kind}/{reference}"):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+    return name, digest, layer
+
+
+def answered(client, target):
+    """Tell whether some host answers; one that is killed meanwhile, or that its store leaves alone, does not."""
+    try:
+        status = client.request("GET", target).status
+    except (OSError, EOFError, HTTPException):
+        return False
+    assert status in (200, 307, 503)
+    return status != 503
 
 
 def check_whole(hosts, images):
@@ -196,7 +213,7 @@ def tags_never_go_back(hosts, rounds):
             each.result()
 
 
-def test_thirty_pushes_through_two_hosts_that_are_killed(hosts):
+def test_thirty_pushes_and_pulls_through_two_hosts_that_are_killed(hosts):
     images = push_all(hosts, 30, lambda: kill_some(hosts, 1))
     check_whole(hosts, images)
     deleted_is_deleted(hosts, images)
@@ -205,7 +222,7 @@ def test_thirty_pushes_through_two_hosts_that_are_killed(hosts):
 
 
 @pytest.mark.soak
-def test_two_hundred_pushes_through_two_hosts_that_are_killed(hosts):
+def test_two_hundred_pushes_and_pulls_through_two_hosts_that_are_killed(hosts):
     images = push_all(hosts, 200, lambda: kill_some(hosts, 8))
     check_whole(hosts, images)
     deleted_is_deleted(hosts, images)
