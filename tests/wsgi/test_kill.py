@@ -132,7 +132,8 @@ def check_tags(client: Client, acknowledged: Acknowledged, name: str) -> None:
 def check_blobs_are_whole(directory: Path) -> None:
     """Hold that whatever stands under a digest has it, whether anything links to it or not."""
     for path, content in storages.files_at(directory, "/docker/registry/v2/blobs"):
-        assert digest_of(content).removeprefix("sha256:") == path.split("/")[-2]
+        *_, hexadecimal, name = path.split("/")
+        assert name != "data" or digest_of(content) == f"sha256:{hexadecimal}"
 
 
 def finish_uploads(client: Client, acknowledged: Acknowledged) -> None:
