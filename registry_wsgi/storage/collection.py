@@ -86,8 +86,9 @@ def too_late(digest: Digest) -> Unavailable:
 
 
 def exists(driver: StorageDriver, ctx: Context, path: str) -> bool:
+    """Tell whether an empty file is there: where directories are none, to read it is one call and a stat are two."""
     try:
-        driver.stat(ctx, path)
+        driver.get_content(ctx, path)
     except PathNotFound:
         return False
     return True

@@ -12,6 +12,7 @@ from registry_wsgi_s3 import S3Driver
 from registry_wsgi import mediatypes
 from registry_wsgi.cache.inmemory import InMemoryCacheProvider
 from registry_wsgi.context import Context
+from registry_wsgi.storage import collection
 from registry_wsgi.storage.purge import purge_uploads
 from registry_wsgi.testing._drivers_case import seeded
 from tests.api.inprocess import InProcess
@@ -69,8 +70,20 @@ def test_a_page_asks_for_no_more_than_is_in_it(driver, counted, proxy):
     assert proxy.taken() == {"ListObjects": 1}
 
 
-def test_a_blob_whose_digest_is_known_first_is_neither_copied_nor_moved(counted, proxy):
+def test_a_writer_asks_with_one_call_whether_garbage_is_collected_and_then_not_for_a_while(counted, proxy, monkeypatch):
+    monkeypatch.setattr(collection, "REMEMBERED", 3600.0)
+    watch = collection.CollectionWatch(counted)
+    assert not watch.keep(Context(), [digest_of(CONFIG)])
+    assert proxy.taken() == {"GetObject": 1}
+    assert not watch.keep(Context(), [digest_of(CONFIG)])
+    assert proxy.taken() == {}
+
+
+def test_a_blob_whose_digest_is_known_first_is_neither_copied_nor_moved(counted, proxy, monkeypatch):
+    monkeypatch.setattr(collection, "REMEMBERED", 3600.0)
     client = InProcess(stack_over(counted))
+    client.push_blob("a", b"first")
+    proxy.taken()
     small, large = b"small", seeded(2 * PART + 1)
     looks = {"HeadObject": 1, "ListObjects": 1}
     parts = {"CreateMultipartUpload": 1, "UploadPart": 3, "CompleteMultipartUpload": 1}
