@@ -16,7 +16,6 @@ from registry_wsgi.api.respond import API_VERSION, envelope
 from registry_wsgi.auth.function import CallableController
 from registry_wsgi.errors import ConfigurationError, RouteUnknown
 from registry_wsgi.interfaces import TokenIssuer
-from registry_wsgi.mailing import BackgroundHandler, MailHandler
 from registry_wsgi.middleware.compose import compose
 from registry_wsgi.notifying import create_notifier
 from registry_wsgi.observing import Observation
@@ -69,8 +68,14 @@ def configure_logs(log: Log, *, access_log: bool) -> None:
         log.formatter,
         access_log=access_log,
         report_caller=log.reportcaller,
-        hooks=[BackgroundHandler(MailHandler(**asdict(hook))) for hook in log.hooks],
+        hooks=_hooks(log) if log.hooks else (),
     )
+
+
+def _hooks(log: Log) -> list[logging.Handler]:
+    from registry_wsgi.mailing import BackgroundHandler, MailHandler  # noqa: PLC0415 - where it is configured
+
+    return [BackgroundHandler(MailHandler(**asdict(hook))) for hook in log.hooks]
 
 
 def mount(

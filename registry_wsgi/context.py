@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from registry_wsgi import traceparent
+from registry_wsgi import logs, traceparent
 from registry_wsgi.routes import Resource, Route
 
 if TYPE_CHECKING:
@@ -125,7 +125,8 @@ class Context:
     @property
     def traceparent(self) -> TraceParent | None:
         """The trace that the request says it is a part of, to be passed on; it is parsed when it is asked for."""
-        return traceparent.parse(str(self._environ.get("HTTP_TRACEPARENT", "")))
+        header = self._environ.get("HTTP_TRACEPARENT")
+        return traceparent.parse(str(header)) if header else None
 
     def log(self, level: int, message: str, **fields: object) -> None:
         """Log one line with the context's fields and `fields`, which win."""
@@ -147,7 +148,7 @@ class Context:
         """Log a line as written by the function that many calls up, for `log.reportcaller`."""
         if logger.isEnabledFor(level):
             described = self._describe(self, self._environ) if self._describe is not None else {}
-            logger.log(level, message, extra={"fields": described | fields}, stacklevel=callers + 1)
+            logs.log(logger, level, message, described | fields, callers=callers + 1)
 
     @contextmanager
     def trace(self, function: str, message: str) -> Iterator[None]:

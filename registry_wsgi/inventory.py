@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import metadata
 from typing import TYPE_CHECKING, Final
 
 from registry_wsgi import plugins
@@ -45,7 +44,7 @@ class Installed:
 
 def installed(group: str) -> Iterator[Installed]:
     """Yield what the installed distributions declare in the group, in order; each is imported."""
-    for entry in sorted(metadata.entry_points(group=group), key=lambda entry: (entry.name, plugins.origin(entry))):
+    for entry in sorted(plugins.declared(group), key=lambda entry: (entry.name, plugins.origin(entry))):
         yield Installed(entry.name, plugins.origin(entry), _problem(group, entry.name))
 
 

@@ -20,7 +20,7 @@ from email.utils import localtime
 from logging.handlers import QueueHandler, QueueListener, SMTPHandler
 from typing import TYPE_CHECKING, Any
 
-from registry_wsgi.logs import LetterFormatter, level_name
+from registry_wsgi.logs import Line, LineFormatter, letter
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -67,13 +67,13 @@ class MailHandler(SMTPHandler):
         self._addr = addr
         numbers = {LEVELS[name] for name in levels}
         self.addFilter(lambda record: record.levelno in numbers)
-        self.setFormatter(LetterFormatter())
+        self.setFormatter(LineFormatter(letter))
         self._login = (username, password)
         self._insecure = insecure
 
     def getSubject(self, record: logging.LogRecord) -> str:
         """Return what registry:2 writes: the level, the host, the message."""
-        text = " ".join(f"[{level_name(record)}] {socket.gethostname()}: {record.getMessage()}".split())
+        text = " ".join(f"[{Line.of(record).level_name}] {socket.gethostname()}: {record.getMessage()}".split())
         # What a client sent can be in a message, and no header takes a control character.
         return "".join(character if character.isprintable() else "?" for character in text[:_SUBJECT_CHARACTERS])
 

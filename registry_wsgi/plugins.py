@@ -9,7 +9,9 @@ A parameter annotated AccessController is one by name (`users: {htpasswd: {…}}
 from __future__ import annotations
 
 import re
+import sys
 import typing
+from functools import lru_cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Final
 
@@ -43,14 +45,26 @@ OF_THE_PROJECT: Final[Mapping[tuple[str, str], str]] = {
 """The plugins that this project has as distributions of their own, for who names one that is not installed."""
 
 
+def declared(group: str, name: str | None = None) -> metadata.EntryPoints:
+    """Return the entry points of the group, those of that name if one is given; nothing is imported."""
+    found: metadata.EntryPoints = _scanned(tuple(sys.path)).select(group=group)
+    return found if name is None else found.select(name=name)
+
+
+@lru_cache(1)
+def _scanned(_: tuple[str, ...]) -> Any:  # before Python 3.12 not of the type EntryPoints
+    """Return all entry points of what is installed: to look through 120 distributions takes 25 ms each time."""
+    return metadata.entry_points()
+
+
 def names(group: str) -> list[str]:
     """Return the names that the installed distributions declare in the group, in order; nothing is imported."""
-    return sorted({entry.name for entry in metadata.entry_points(group=group)})
+    return sorted({entry.name for entry in declared(group)})
 
 
 def distribution(group: str, name: str) -> str:
     """Return the name and the version of the distribution that declares the plugin, empty where none does."""
-    return next((origin(entry) for entry in metadata.entry_points(group=group, name=name)), "")
+    return next((origin(entry) for entry in declared(group, name)), "")
 
 
 def load(group: str, name: str, *, key: str) -> Factory:
@@ -59,7 +73,7 @@ def load(group: str, name: str, *, key: str) -> Factory:
     Raises ConfigurationError for an unknown name, for one that two distributions declare,
     since neither may take the other's place unasked, and where the import fails.
     """
-    found = list(metadata.entry_points(group=group, name=name))
+    found = list(declared(group, name))
     if not found:
         raise ConfigurationError(f"{key}: {_unknown(group, name)}")
     if len(found) > 1:
@@ -150,7 +164,7 @@ def _unknown(group: str, name: str) -> str:
     """
     offered = [
         entry.name
-        for entry in metadata.entry_points(group=group)
+        for entry in declared(group)
         if not entry.module.startswith("registry_wsgi.testing.")
         or entry.name.partition("-")[0] == name.partition("-")[0]
     ]

@@ -7,6 +7,7 @@ and `\\w` other alphabets.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from registry_wsgi.descriptor import Digest
 from registry_wsgi.errors import NameInvalid, TagInvalid
@@ -37,6 +38,7 @@ class Tag(str):
 Reference = Digest | Tag
 
 
+@lru_cache(4096)  # only what is right stays, and that is short
 def check_name(name: str) -> str:
     """Return `name`; raise NameInvalid where it is no repository name or longer than 255 characters."""
     if len(name) > NAME_LENGTH:

@@ -7,21 +7,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from registry_wsgi import endpoints, plugins, writable
-from registry_wsgi.cache.measured import MeasuredCacheProvider
 from registry_wsgi.drivers import abilities
 from registry_wsgi.drivers.filesystem import DEFAULT_ROOT
 from registry_wsgi.drivers.measured import MeasuredDriver
 from registry_wsgi.drivers.traced import TracedDriver
 from registry_wsgi.errors import ConfigurationError, why
 from registry_wsgi.interfaces import Redirecting, TokenIssuer
-from registry_wsgi.middleware.access import AccessLayer
-from registry_wsgi.middleware.audit import AuditLayer
 from registry_wsgi.middleware.caching import CachingLayer
 from registry_wsgi.middleware.compose import Layer, compose
 from registry_wsgi.middleware.failures import check_file
-from registry_wsgi.middleware.logins import LoginLimit
-from registry_wsgi.middleware.notifications import NotificationsLayer
-from registry_wsgi.middleware.tokens import TokenLayer
 from registry_wsgi.middleware.tracing import TracingLayer
 from registry_wsgi.observing import Observation
 from registry_wsgi.storage import paths
@@ -32,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from registry_wsgi import config
-    from registry_wsgi.config import Auth, Configuration, Log, Schema1, Storage, Validation
+    from registry_wsgi.config import Auth, Configuration, Log, Schema1, Storage, Validation, model
     from registry_wsgi.interfaces import (
         AccessController,
         BlobDescriptorCacheProvider,
@@ -48,6 +42,8 @@ def create_registry(config: Configuration, measurements: Measurements | None = N
     """Return the Namespace over the configured driver and cache, which are measured if there is where to put it."""
     driver, cache = _driver(config), _cache(config)
     if measurements is not None:
+        from registry_wsgi.cache.measured import MeasuredCacheProvider  # noqa: PLC0415 - where it is configured
+
         driver = MeasuredDriver(driver, measurements)
         cache = cache and MeasuredCacheProvider(cache, measurements)
     return Registry(
@@ -74,17 +70,27 @@ def layers(
     if config.log.audit:
         stack.append(_audit(config.log))
     if notifier is not None:  # inside the audit, which has to hear of a write whose events could not be kept
+        from registry_wsgi.middleware.notifications import NotificationsLayer  # noqa: PLC0415 - where it is configured
+
         options = {"intake": notifier.intake, "deliver": notifier.courier.start}
         stack.append(Layer("notifications", NotificationsLayer, options))
-    limit = config.http.loginlimit
-    logins = LoginLimit(attempts=limit.attempts, window=limit.window, file=limit.file) if limit.attempts else None
-    if isinstance(controller, TokenIssuer):
-        stack.append(Layer("tokens", TokenLayer, {"issuer": controller, "logins": logins}))
     if controller is not None:
-        stack.append(Layer("access", AccessLayer, {"controller": controller, "logins": logins}))
+        stack += _protection(controller, config.http.loginlimit)
     for extra in config.middleware:
         stack.append(_configured(extra))
     return sorted(stack, key=lambda layer: layer.stage)
+
+
+def _protection(controller: AccessController, limit: model.LoginLimit) -> Iterator[Layer]:
+    """Yield the layers that ask `controller`."""
+    from registry_wsgi.middleware.access import AccessLayer  # noqa: PLC0415 - where it is configured
+    from registry_wsgi.middleware.logins import LoginLimit  # noqa: PLC0415
+    from registry_wsgi.middleware.tokens import TokenLayer  # noqa: PLC0415
+
+    logins = LoginLimit(attempts=limit.attempts, window=limit.window, file=limit.file) if limit.attempts else None
+    if isinstance(controller, TokenIssuer):
+        yield Layer("tokens", TokenLayer, {"issuer": controller, "logins": logins})
+    yield Layer("access", AccessLayer, {"controller": controller, "logins": logins})
 
 
 def caching(
@@ -152,6 +158,8 @@ def _configured(extra: config.Layer) -> Layer:
 
 
 def _audit(log: Log) -> Layer:
+    from registry_wsgi.middleware.audit import AuditLayer  # noqa: PLC0415 - where it is configured
+
     return Layer("audit", AuditLayer, {"output": log.audit}, key="log.audit")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import registry_wsgi
+from registry_wsgi import plugins
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -160,3 +162,45 @@ print(*{name.split(".")[0] for name in set(sys.modules) - before})
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     loaded = set(run.stdout.split()) - sys.stdlib_module_names
     assert loaded <= {PACKAGE.name, "werkzeug", "markupsafe"}  # werkzeug brings markupsafe
+
+
+def test_serving_imports_nothing_that_is_not_configured() -> None:
+    """What a start takes is mostly imports."""
+    program = """
+import sys
+from click.testing import CliRunner
+from granian import Granian
+from registry_wsgi import server
+from registry_wsgi.cli import main
+Granian.serve = lambda self: server.app.create_app()
+result = CliRunner().invoke(main, ["serve"])
+assert result.exit_code == 0, result.output
+print(*sys.modules)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "REGISTRY_STORAGE": "inmemory", "REGISTRY_HTTP_ADDR": "127.0.0.1:0"},
+    )
+    assert run.returncode == 0, run.stderr
+    loaded = set(run.stdout.split())
+    assert "registry_wsgi.middleware.caching" in loaded
+    parts = {"courier", "inventory", "mailing", "preflight", "selftest", "testing", "notifications"}
+    layers = {"accel", "access", "audit", "logins", "notifications", "tokens"}
+    unwanted = {f"registry_wsgi.{name}" for name in parts} | {f"registry_wsgi.middleware.{name}" for name in layers}
+    unwanted |= {f"registry_wsgi.cli.{name}" for name in ("check", "events", "plugins", "self_test")}
+    unwanted |= {"bcrypt", "cryptography", "joserfc", "prometheus_client", "smtplib", "sqlite3"}
+    assert loaded & unwanted == set()
+
+
+def test_what_is_installed_is_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    scans = []
+    real = plugins.metadata.entry_points
+    monkeypatch.setattr(plugins.metadata, "entry_points", lambda: (scans.append(1), real())[1])
+    plugins._scanned.cache_clear()
+    for _ in range(2):
+        plugins.load(plugins.STORAGE_DRIVERS, "inmemory", key="storage")
+        plugins.names(plugins.ACCESS_CONTROLLERS)
+    assert len(scans) == 1

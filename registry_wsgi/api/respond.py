@@ -81,11 +81,15 @@ def envelope(error: RegistryError | RegistryErrors) -> tuple[int, dict[str, str]
 
 def refusal(ctx: Context, error: RegistryError | RegistryErrors) -> tuple[int, dict[str, str], bytes]:
     """Log what the client is refused, and return it as `envelope` does."""
+    log_refusal(ctx, error)
+    return envelope(error)
+
+
+def log_refusal(ctx: Context, error: RegistryError | RegistryErrors) -> None:
     for each in error.errors if isinstance(error, RegistryErrors) else (error,):
         level = logging.ERROR if each.status >= 500 else logging.INFO
         fields = {"err.code": each.code.lower(), "err.message": each.message, "err.detail": each.detail}
         ctx.log(level, "response completed with error", **fields)
-    return envelope(error)
 
 
 def warning_headers(texts: Iterable[str]) -> list[tuple[str, str]]:

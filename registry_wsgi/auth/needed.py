@@ -51,7 +51,12 @@ def anything(_: Access) -> bool:
 
 def is_usual(access: tuple[Access, ...]) -> bool:
     """Tell whether a client as it should be could need this: what else one makes up is not worth being remembered."""
-    return len(access) <= _MOST_USUAL and all(len(each.name) <= NAME_LENGTH for each in access)
+    if len(access) > _MOST_USUAL:
+        return False
+    for each in access:  # noqa: SIM110 - `all` takes a generator, and 0.6 µs more
+        if len(each.name) > NAME_LENGTH:
+            return False
+    return True
 
 
 def _of(name: str, actions: tuple[str, ...]) -> tuple[Access, ...]:

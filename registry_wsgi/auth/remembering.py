@@ -39,4 +39,4 @@ class Remembered(Generic[Value]):
             self._values[self._hash(secret)] = value, min(until, self._clock() + _SECONDS)
 
     def _hash(self, secret: str) -> bytes:
-        return hashlib.blake2b(secret.encode(errors="surrogatepass"), key=self._key, digest_size=16).digest()
+        return hashlib.blake2b(secret.encode("utf-8", "surrogatepass"), key=self._key, digest_size=16).digest()

@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import click
 
 from registry_wsgi._version import __version__
-from registry_wsgi.cli.check import check
-from registry_wsgi.cli.events import events
-from registry_wsgi.cli.garbage_collect import garbage_collect
-from registry_wsgi.cli.plugins import plugins
-from registry_wsgi.cli.policy import policy
-from registry_wsgi.cli.purge_uploads import purge_uploads
-from registry_wsgi.cli.self_test import self_test
-from registry_wsgi.cli.serve import serve
-from registry_wsgi.cli.show_stack import show_stack
+
+_VERBS = (
+    "check",
+    "events",
+    "garbage-collect",
+    "plugins",
+    "policy",
+    "purge-uploads",
+    "self-test",
+    "serve",
+    "show-stack",
+)
 
 
-@click.group()
+class _Verbs(click.Group):
+    """The verbs, each imported when it is asked for: `serve` need not wait for what the others import."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's interface
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _VERBS:
+            return None
+        name = cmd_name.replace("-", "_")
+        command: click.Command = getattr(import_module(f"{__name__}.{name}"), name)
+        return command
+
+
+@click.group(cls=_Verbs)
 @click.version_option(__version__, prog_name="registry-wsgi")
 def main() -> None:
     """A container and artifact registry as a set of WSGI layers and plugins."""
-
-
-for verb in (serve, show_stack, check, plugins, purge_uploads, garbage_collect, policy, events, self_test):
-    main.add_command(verb)

@@ -25,7 +25,8 @@ from registry_wsgi.drivers.directories import (
 )
 from registry_wsgi.drivers.locked import LockedWriter, open_locked
 from registry_wsgi.drivers.ordered import OrderedDirectories
-from registry_wsgi.drivers.whole import create, holds, read_all, replace
+from registry_wsgi.drivers.unchanged import Holds, local_devices
+from registry_wsgi.drivers.whole import create, read_all, replace
 from registry_wsgi.errors import ConfigurationError, DriverError, InvalidPath, PathBusy, PathNotFound
 from registry_wsgi.interfaces import FileInfo
 
@@ -54,6 +55,7 @@ class FilesystemDriver:
         self.rootdirectory = _checked_root(rootdirectory)
         self.maxthreads = max(_checked_threads(maxthreads), _FEWEST_THREADS)
         self._ordered = OrderedDirectories()
+        self._local = local_devices()
 
     def get_content(self, ctx: Context, path: str) -> bytes:
         located = self._locate(path)
@@ -154,10 +156,9 @@ class FilesystemDriver:
             raise self._failed_to_find(path, error) from error
 
     def probe(self, path: str, content: bytes | None = None) -> Callable[[], bool]:
-        # os.access makes no stat_result, and with the path in bytes it costs two thirds of os.stat. Reading is three
-        # system calls; a stat that is compared would be one, but a network file system may answer that from memory.
+        # os.access makes no stat_result, and with the path in bytes it costs two thirds of os.stat.
         located = os.fsencode(self._locate(path))
-        return partial(os.access, located, os.F_OK) if content is None else partial(holds, located, content)
+        return partial(os.access, located, os.F_OK) if content is None else Holds(located, content, self._local)
 
     def _names(self, path: str, read: Callable[[str], _Names]) -> _Names:
         located = self._locate(path, root_allowed=True)

@@ -23,20 +23,6 @@ def read_all(path: str) -> bytes:
         os.close(file)
 
 
-def holds(path: bytes, content: bytes) -> bool:
-    """Tell whether there is a file with just that small content."""
-    try:
-        file = os.open(path, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        return os.read(file, len(content) + 1) == content
-    except OSError:
-        return False
-    finally:
-        os.close(file)
-
-
 def replace(path: str, content: bytes, *, durable: bool) -> None:
     """Write the file beside its place and rename it there, so that a reader sees the old or the new one."""
     if not content:

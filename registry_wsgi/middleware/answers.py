@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from registry_wsgi.context import Event
     from registry_wsgi.interfaces import StorageDriver
+    from registry_wsgi.middleware.started import Started
     from registry_wsgi.routes import Route
     from registry_wsgi.storage.recent import RecentLinks
 
@@ -30,9 +31,13 @@ _OVERHEAD = 2048
 """Bytes of memory that an answer takes beside its content: headers, an event, paths; some 1,600 were counted."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
-    """What is sent for as long as all of `stands` hold. `content` is None where it is in the file at `path`."""
+    """What is sent for as long as all of `stands` hold. `content` is None where it is in the file at `path`.
+
+    From `next_look` on, by the clock of a Context's `started`, `is_stored` is to be asked as well. `weight` is what
+    remembering it takes, in bytes of memory.
+    """
 
     status: str
     headers: Headers
@@ -41,11 +46,9 @@ class Answer:
     content: bytes | None
     path: str
     size: int
-
-    @property
-    def weight(self) -> int:
-        """The bytes of memory that remembering it takes."""
-        return _OVERHEAD + len(self.content or b"")
+    is_stored: Check
+    weight: int
+    next_look: float = 0.0
 
 
 class Answers:
@@ -65,17 +68,16 @@ class Answers:
         self._ctx = Context()  # of no request in particular
 
     def worth_keeping(
-        self, route: Route, status: str, headers: Headers, body: Iterable[bytes], events: Sequence[Event]
+        self, route: Route, started: Started, body: Iterable[bytes], events: Sequence[Event]
     ) -> Answer | None:
         """Return what the core answered in a form to be given again; None where it cannot be.
 
         Signatures of schema 1 may be added to what a digest names, so that it has to be put together each time. The
         link of another algorithm's digest leads to one that the answer does not tell.
         """
-        found = {name.lower(): value for name, value in headers}
-        digest = found.get("docker-content-digest", "")
-        if not status.startswith("200 ") or found.get("content-type") in SCHEMA1_MANIFESTS:
+        if not started.status.startswith("200 ") or started.header("content-type") in SCHEMA1_MANIFESTS:
             return None
+        digest = started.header("docker-content-digest")
         if not digest.startswith(f"{CANONICAL_ALGORITHM}:"):
             return None
         # The tag's link may hold another digest: that of a list of which this is one image, or of a push just now.
@@ -90,8 +92,17 @@ class Answers:
         content = b"".join(body) if isinstance(body, list) else None
         if content is not None and len(content) > self._largest:
             content = None
+        data = paths.blob_data(Digest(digest))
         return Answer(
-            status, headers, events, stands, content, paths.blob_data(Digest(digest)), int(found["content-length"])
+            started.status,
+            started.headers,
+            events,
+            stands,
+            content,
+            data,
+            int(started.header("content-length")),
+            is_stored=self._probe(data) or _believed,
+            weight=_OVERHEAD + len(content or b""),
         )
 
     def _probes(self, route: Route, digest: Digest) -> Sequence[Check]:
@@ -130,3 +141,8 @@ class Answers:
 
 def _unable(path: str, content: bytes | None = None) -> None:
     """Probe as a driver does that cannot."""
+
+
+def _believed() -> bool:
+    """Take for granted what cannot be asked cheaply."""
+    return True

@@ -115,9 +115,12 @@ class LinkedBlobStatter:
 
 
 def parse_link(content: bytes, path: str) -> Digest:
-    """Return the digest a link file holds; a file that holds none is damage, and no missing link."""
+    """Return the digest a link file holds, in a line or alone; a file that holds none is damage, and no missing link.
+
+    registry:2 takes one with a newline, as people and scripts write it, for damage too.
+    """
     try:
-        return Digest.parse(content.decode("ascii"))
+        return Digest.parse(content.decode("ascii").rstrip("\r\n"))
     except (DigestInvalid, UnicodeDecodeError):
         raise RegistryError(f"the link file {path} holds no digest") from None
 

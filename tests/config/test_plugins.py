@@ -69,12 +69,12 @@ def test_an_unknown_name_is_told_with_the_key_and_the_known_ones(install: Instal
 def test_a_plugin_of_the_project_that_is_not_installed_is_told_with_its_distribution(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    found = plugins.metadata.entry_points
+    found = plugins.declared
 
-    def without_s3(**given: str) -> list[metadata.EntryPoint]:
-        return [entry for entry in found(**given) if "registry_wsgi_" not in entry.value]
+    def without_ours(group: str, name: str | None = None) -> list[metadata.EntryPoint]:
+        return [entry for entry in found(group, name) if "registry_wsgi_" not in entry.value]
 
-    monkeypatch.setattr(plugins.metadata, "entry_points", without_s3)
+    monkeypatch.setattr(plugins, "declared", without_ours)
     text = message(plugins.load, STORAGE_DRIVERS, "s3", key="storage.s3")
     installed = "which is not installed; allowed: filesystem, inmemory"
     assert text == f"storage.s3: 's3' is a plugin of registry-wsgi-s3, {installed}"

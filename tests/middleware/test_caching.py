@@ -19,10 +19,12 @@ from registry_wsgi.cache.inmemory import InMemoryCacheProvider
 from registry_wsgi.config import load
 from registry_wsgi.context import ENVIRON_KEY
 from registry_wsgi.descriptor import Digest
+from registry_wsgi.drivers import filesystem, unchanged
 from registry_wsgi.drivers.filesystem import FilesystemDriver
 from registry_wsgi.drivers.inmemory import InMemoryDriver
 from registry_wsgi.errors import DriverError, Unauthorized
 from registry_wsgi.interfaces import Grant
+from registry_wsgi.middleware import caching
 from tests.stack import CountingDriver, image_manifest, push_blob, push_image, stack_over
 
 if TYPE_CHECKING:
@@ -85,16 +87,19 @@ def test_a_hit_looks_at_what_it_stands_on_and_at_nothing_else(
 
 
 @pytest.mark.parametrize(
-    ("path", "calls"),
+    ("path", "margin", "calls"),
     [
-        (BY_TAG, {"open": 1, "read": 1, "close": 1, "access": 1}),
-        (BY_DIGEST, {"access": 1}),
-        (BLOB, {"access": 2}),
+        (BY_TAG, unchanged.MARGIN_NS, {"open": 1, "fstat": 1, "read": 1, "close": 1, "access": 1}),  # tagged just now
+        (BY_TAG, 0, {"stat": 1, "access": 1}),
+        (BY_DIGEST, 0, {"access": 1}),
+        (BLOB, 0, {"access": 2}),
     ],
 )
 def test_a_hit_on_files_is_as_many_system_calls(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, calls: dict[str, int]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, margin: int, calls: dict[str, int]
 ) -> None:
+    monkeypatch.setattr(unchanged, "MARGIN_NS", margin)
+    monkeypatch.setattr(filesystem, "local_devices", lambda: frozenset({os.stat(tmp_path).st_dev}))
     counted: Counter[str] = Counter()
 
     def counting(name: str) -> Callable[..., Any]:
@@ -109,7 +114,9 @@ def test_a_hit_on_files_is_as_many_system_calls(
     app = pushed(FilesystemDriver(rootdirectory=tmp_path)).app
     for name in ("open", "read", "close", "access", "stat", "lstat", "fstat", "scandir", "listdir"):
         monkeypatch.setattr(os, name, counting(name))
-    app(TestRequest.blank(path).environ, lambda *_: None)
+    for _ in range(2):
+        time.sleep(0.02)  # more than the grain of a file's time
+        app(TestRequest.blank(path).environ, lambda *_: None)
     counted.clear()
     [content] = app(TestRequest.blank(path).environ, lambda *_: None)
     assert content in (MANIFEST, SMALL)
@@ -196,6 +203,25 @@ def test_a_tag_moved_in_one_process_is_moved_in_the_other(two: tuple[TestApp, Te
         assert set(both(other, BY_TAG, 200)) == {Digest.of(payload)}
 
 
+def test_a_tag_that_is_known_by_its_state_is_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a process believes without reading, two seconds after a push, is as good as what it reads."""
+    monkeypatch.setattr(unchanged, "MARGIN_NS", 0)
+    monkeypatch.setattr(filesystem, "local_devices", lambda: frozenset({os.stat(tmp_path).st_dev}))
+    one, other = (process(FilesystemDriver(rootdirectory=tmp_path)) for _ in range(2))
+    push_image(one, "a/b", "v1", SMALL, LARGE)
+    for payload in (OTHER, MANIFEST, OTHER):
+        time.sleep(0.02)  # more than the grain of a file's time
+        both(other, BY_TAG, 200)
+        one.put(BY_TAG, payload, headers=TYPE, status=201)
+        assert set(both(other, BY_TAG, 200)) == {Digest.of(payload)}
+        time.sleep(0.02)
+        both(other, BY_TAG, 200)
+        one.delete(BY_TAG, status=202)
+        both(other, BY_TAG, 404)
+        one.put(BY_TAG, payload, headers=TYPE, status=201)
+        both(other, BY_TAG, 200)
+
+
 def test_a_blob_deleted_in_one_process_is_gone_in_the_other(two: tuple[TestApp, TestApp]) -> None:
     one, other = two
     one.delete(BLOB, status=202)
@@ -221,6 +247,32 @@ def test_a_blob_that_a_garbage_collection_took_is_gone(tmp_path: Path) -> None:
     digest = Digest.of(SMALL)
     (tmp_path / f"docker/registry/v2/blobs/sha256/{digest.hex[:2]}/{digest.hex}/data").unlink()
     app.get(BLOB, status=404)
+
+
+def test_a_manifest_whose_data_was_removed_is_gone_within_a_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caching, "_LOOK_SECONDS", 0.0)
+    app = pushed(FilesystemDriver(rootdirectory=tmp_path))
+    both(app, BY_TAG, 200)
+    digest = Digest.of(MANIFEST)
+    (tmp_path / f"docker/registry/v2/blobs/sha256/{digest.hex[:2]}/{digest.hex}/data").unlink()
+    both(app, BY_TAG, 404)
+    both(app, BY_DIGEST, 404)
+
+
+def test_what_is_asked_for_in_many_ways_is_bounded_too(driver: CountingDriver) -> None:
+    """Each Accept is an answer of its own, and may be a hundred times as long as what is answered."""
+    app = process(driver, maxbytes=2**20)
+    push_image(app, "a/b", "v1", SMALL)
+    accepts = [f"{mediatypes.OCI_MANIFEST}, {number:02000}" for number in range(300)]
+    for accept in accepts:
+        app.get(BY_TAG, headers={"Accept": accept}, status=200)
+    driver.taken()
+    app.get(BY_TAG, headers={"Accept": accepts[-1]}, status=200)
+    assert "reader data" not in driver.taken()
+    app.get(BY_TAG, headers={"Accept": accepts[0]}, status=200)
+    assert "reader data" in driver.taken()
 
 
 # ── what stays as it was ──────────────────────────────────────────────────────────────────────

@@ -182,7 +182,7 @@ RECORD.fields = {"vars.name": "a b", "http.response.status": 200}  # type: ignor
 
 
 def test_the_text_format_is_key_and_value() -> None:
-    assert logs.TextFormatter().format(RECORD) == (
+    assert logs.LineFormatter(logs.text).format(RECORD) == (
         'time="1970-01-01T00:00:00.500000Z" level=info msg="a \\"message\\"" http.response.status=200 vars.name="a b"'
     )
 
@@ -191,7 +191,7 @@ def test_the_text_format_is_key_and_value() -> None:
     ("name", "keys"), [("json", {"level", "msg", "time"}), ("logstash", {"@timestamp", "message"})]
 )
 def test_the_json_formats_are_one_object_a_line(name: str, keys: set[str]) -> None:
-    line = json.loads(logs.FORMATTERS[name]().format(RECORD))
+    line = json.loads(logs.LineFormatter(logs.FORMATS[name]).format(RECORD))
     assert line.keys() >= keys | {"vars.name", "http.response.status"}
 
 

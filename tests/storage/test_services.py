@@ -130,13 +130,24 @@ def test_an_alias_links_to_the_canonical_digest(driver: CountingDriver, reposito
     assert repository.blobs.stat(CTX, alias).digest == DIGEST
 
 
-@pytest.mark.parametrize("content", [b"", b"sha256:abc", DIGEST.encode() + b"\n", b"\xff"])
+@pytest.mark.parametrize("content", [b"", b"sha256:abc", DIGEST.encode() + b" #", b"\xff"])
 def test_a_link_that_holds_no_digest_is_damage_and_not_absence(
     content: bytes, driver: CountingDriver, repository: Repository
 ) -> None:
     driver.put_content(CTX, paths.layer_link("a/b", DIGEST), content)
     with pytest.raises(RegistryError, match="holds no digest"):
         repository.blobs.get(CTX, DIGEST)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_a_link_that_somebody_wrote_as_a_line_is_read(
+    end: bytes, driver: CountingDriver, repository: Repository
+) -> None:
+    put(repository)
+    driver.put_content(CTX, paths.layer_link("a/b", DIGEST), DIGEST.encode() + end)
+    driver.put_content(CTX, paths.tag_current_link("a/b", Tag("v1")), DIGEST.encode() + end)
+    assert repository.blobs.get(CTX, DIGEST) == CONTENT
+    assert repository.tags.get(CTX, Tag("v1")) == DIGEST
 
 
 def test_a_part_of_a_blob_left_by_another_registry_is_replaced(driver: CountingDriver, repository: Repository) -> None:
