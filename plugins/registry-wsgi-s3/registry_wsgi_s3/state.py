@@ -64,9 +64,9 @@ class Hold:
     """The exclusive hold of one path's state, kept by renewing it before the lease is over."""
 
     def __init__(self, bucket: Bucket, path: str, lease: float) -> None:
+        self.key = bucket.key(path) + SUFFIX
         self._bucket = bucket
         self._path = path
-        self._key = bucket.key(path) + SUFFIX
         self._lease = lease
         self._owner = secrets.token_hex(8)
         self._etag = ""
@@ -78,7 +78,7 @@ class Hold:
 
         Raises PathBusy while another holds the path.
         """
-        found = _read(self._bucket, self._key)
+        found = _read(self._bucket, self.key)
         if found is None:
             return None, False
         if found.held:
@@ -126,11 +126,11 @@ class Hold:
     def drop(self) -> None:
         """Delete the state. One whose lease is over may be another's by now, and is left alone."""
         if time.monotonic() - self._renewed < self._lease / 2:
-            self._bucket.delete([self._key])
+            self._bucket.delete([self.key])
 
     def _put_after_all(self, content: bytes, state: State, turn: str) -> str:
         """Return the entity tag of what was refused. Raises PathNotFound where it was refused rightly."""
-        found = _read(self._bucket, self._key)
+        found = _read(self._bucket, self.key)
         if found is not None and found.turn == turn:
             return found.etag  # a first try, whose answer was lost, had done it
         if found is not None and found.etag == self._etag:
@@ -140,10 +140,10 @@ class Hold:
     def _put(self, content: bytes, state: State, condition: dict[str, str]) -> str:
         metadata = {"size": str(state.size)}
         try:
-            return self._bucket.put(self._key, content, Metadata=metadata, **condition)
+            return self._bucket.put(self.key, content, Metadata=metadata, **condition)
         except NotImplementedByStore:
             # The hold is then as good as the look at the state before it was taken; the README says so.
-            return self._bucket.put(self._key, content, Metadata=metadata)
+            return self._bucket.put(self.key, content, Metadata=metadata)
 
     def _busy(self) -> PathBusy:
         return PathBusy(self._bucket.driver, self._path)

@@ -88,13 +88,14 @@ class ResumableWriter:
         check_open(self._ended)
         self._hold.renew()
         self._stream.abort()
-        self._bucket.delete([self._key])
+        self._hold.renew()  # what is deleted has to be ours still
+        self._bucket.delete([self._key, self._hold.key])
         self._ended = "cancelled"
 
     def close(self) -> None:
         """Let go of the path. What a store that fails does not take any more is lost, and the hold runs out."""
         ended, self._ended = self._ended, "closed"
-        if ended in ("committed", "cancelled"):
+        if ended == "committed":
             with suppress(DriverError):
                 self._hold.drop()
         elif not ended:
