@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from registry_wsgi_s3.bucket import Bucket
 
 SUFFIX = "~upload"
+_WHOLE_SECOND = 1.0
+"""What an age may be too large by: a store tells the time in whole seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class _Record:
 
     @property
     def held(self) -> bool:
-        return bool(self.owner) and self.age < self.lease
+        return bool(self.owner) and self.age < self.lease + _WHOLE_SECOND
 
 
 class Hold:
