@@ -24,10 +24,17 @@ PAGES = {path: path.read_text() for path in (PROJECT / "README.md", *sorted((PRO
 EVERYTHING = "\n".join(PAGES.values())
 
 
+def commands(group: click.Group) -> dict[str, click.Command]:
+    """Return what a group has, which may be imported only when it is asked for."""
+    context = click.Context(group)
+    found = {name: group.get_command(context, name) for name in group.list_commands(context)}
+    return {name: command for name, command in found.items() if command is not None}
+
+
 def verbs(command: click.Command, name: str) -> Iterator[str]:
     """Yield the command lines of all verbs, those of groups in full."""
     if isinstance(command, click.Group):
-        for word, inner in command.commands.items():
+        for word, inner in commands(command).items():
             yield from verbs(inner, f"{name} {word}")
     else:
         yield name
@@ -75,8 +82,8 @@ def test_every_command_that_a_sentence_names_is_one_with_these_options() -> None
         command: click.Command = main
         for word in words.split():
             if isinstance(command, click.Group):
-                assert word in command.commands, f"{page}: registry-wsgi {words}"
-                command = command.commands[word]
+                assert word in commands(command), f"{page}: registry-wsgi {words}"
+                command = commands(command)[word]
             elif word.startswith("--"):
                 options = {option for parameter in command.params for option in parameter.opts}
                 assert word.partition("=")[0] in options, f"{page}: registry-wsgi {words}"
