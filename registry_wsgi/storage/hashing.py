@@ -125,13 +125,14 @@ class _LibcryptoHash:
 
     def __init__(self, library: ctypes.CDLL, algorithm: str, state: bytes | None = None) -> None:
         name = algorithm.upper()
-        self._update = library[f"{name}_Update"]
+        # By its attribute a function is made once; by its name in brackets it would be made anew each time.
+        self._update = getattr(library, f"{name}_Update")
         self._update.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t]
-        self._final = library[f"{name}_Final"]
+        self._final = getattr(library, f"{name}_Final")
         self._length = hashlib.new(algorithm).digest_size
         self._context = ctypes.create_string_buffer(_CONTEXT_SIZES[algorithm])
         if state is None:
-            library[f"{name}_Init"](self._context)
+            getattr(library, f"{name}_Init")(self._context)
         else:
             self._context.raw = state
 
