@@ -30,6 +30,10 @@ _THREADS = 512
 """The most requests that a worker has in hand, such as slow uploads; as many more wait. Threads are made when they are
 needed: 64 uploads at 1 KB/s leave pulls answered in 0.4 ms. Fewer for the sake of the GIL do not pay: 8 are as fast
 under load, and 2 answer a third less."""
+_BUFFER = 64 * 1024
+"""Bytes that granian reads from a connection at a time, and the longest head of a request. Over 16 uploads at once it
+grows by 12 MB with this and blocks of 64 KiB, by 24 MB with its own 408 KiB and blocks of 256 KiB, which takes 8 %
+less of the processor. Downloads take the same with either."""
 _END_SECONDS = 1
 """What a worker without requests needs to end."""
 
@@ -39,6 +43,7 @@ def run(config: Configuration, *, workers: int) -> None:
     try:
         from granian import Granian  # noqa: PLC0415 - an extra
         from granian.constants import Interfaces, SSLProtocols  # noqa: PLC0415
+        from granian.http import HTTP1Settings  # noqa: PLC0415
         from granian.log import LogLevels  # noqa: PLC0415
     except ImportError:
         missing = "serve needs granian, which is not installed: pip install 'registry-wsgi[serve]'"
@@ -60,6 +65,7 @@ def run(config: Configuration, *, workers: int) -> None:
         workers=workers,
         blocking_threads=_THREADS,
         backpressure=2 * _THREADS,
+        http1_settings=HTTP1Settings(max_buffer_size=_BUFFER),
         respawn_failed_workers=True,
         workers_kill_timeout=max(_END_SECONDS, math.ceil(config.http.draintimeout)),
         websockets=False,

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import InputStream, WSGIEnvironment
 
-BLOCK = 256 * 1024
-"""Each upload holds a few of these: of 16 at once granian grew by 85 MB with 1 MiB, at 1.8 CPU seconds a GB, and by
-42 MB with this, at 2.0; 64 KiB took 2.2."""
+BLOCK = 64 * 1024
+"""Each upload holds a few of these: of 16 at once granian grew by 85 MB with 1 MiB, by 38 MB with 256 KiB and by 32 MB
+with this, at 1.8, 2.0 and 2.0 CPU seconds a GB; with what `server` sets of granian's own buffers it is 12 MB."""
 _DISCARD = 8 * 1024 * 1024
 """Twice the largest manifest, so that a client learns why one is refused that is too large by a good deal."""
 _LONGEST_LENGTH = 19

@@ -25,7 +25,7 @@ _OCI = frozenset({mediatypes.OCI_MANIFEST, mediatypes.OCI_INDEX})
 _SOMETIMES = frozenset({mediatypes.DOCKER_MANIFEST, mediatypes.DOCKER_MANIFEST_LIST})
 _PLATFORM = {"architecture": "amd64", "os": "linux"}
 _LONGEST_REMEMBERED = 2048
-"""Characters of an Accept header. docker's has some 500; granian lets 400 KB through, of which none should stay."""
+"""Characters of an Accept header. docker's has some 500; granian lets 64 KB through, of which none should stay."""
 
 
 @dataclass(frozen=True, slots=True)

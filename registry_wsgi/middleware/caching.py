@@ -53,7 +53,7 @@ _MANIFEST, _BLOB = Resource.MANIFEST, Resource.BLOB
 _READING = frozenset({"GET", "HEAD"})
 _UNKNOWN = status_line(BlobUnknown.status)
 _LONGEST_ACCEPT = 2048
-"""Characters of an Accept header. docker's has some 500; granian lets 400 KB through, of which none should stay."""
+"""Characters of an Accept header. docker's has some 500; granian lets 64 KB through, of which none should stay."""
 
 _LOOK_SECONDS = 1.0
 """How often an answer in use is looked at more closely than at each hit."""
