@@ -36,6 +36,7 @@ def test_docker_registry_lets_in_whom_ours_gave_a_token(serve: Serve, tmp_path: 
         "users": {"htpasswd": {"realm": "R", "path": str(users)}},
     }
     ours = Client(serve(sections={"auth": {"issuer": issuer}}).url)
+    pushing = token_for(ours, "repository:a/b:pull,push")
     (file,) = keys.iterdir()
     bundle.write_bytes(forge.pem(forge.certificate(ECKey.import_key(file.read_bytes()))))
     token = {
@@ -45,7 +46,6 @@ def test_docker_registry_lets_in_whom_ours_gave_a_token(serve: Serve, tmp_path: 
         "rootcertbundle": str(bundle),
     }
     theirs = Client(serve(kind="docker-registry", sections={"auth": {"token": token}}).url)
-    pushing = token_for(ours, "repository:a/b:pull,push")
 
     def ask(method: str, path: str, text: str) -> Response:
         return theirs.request(method, path, headers={"Authorization": f"Bearer {text}"})
