@@ -60,7 +60,7 @@ RUN_ELSEWHERE = {
     },
     "examples/many_hosts/README.md": {
         "registry-wsgi serve --workers 2 config.yml": "plugins/registry-wsgi-s3/tests/test_many_hosts.py::"
-        "test_thirty_pushes_through_two_hosts_that_are_killed",
+        "test_thirty_pushes_and_pulls_through_two_hosts_that_are_killed",
     },
     "examples/nginx/README.md": dict.fromkeys(
         (

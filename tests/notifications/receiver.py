@@ -77,7 +77,11 @@ def receiving(port: int = 0) -> Iterator[Receiver]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            length = int(self.headers["Content-Length"])
+            body = self.rfile.read(length)
+            if len(body) < length:  # whoever posted it was killed, and will post it again
+                self.close_connection = True
+                return
             post = Post(self.path, self.headers, body, taken=False)
             status = receiver.answer(post)
             post.taken = 200 <= status < 300
