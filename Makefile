@@ -10,7 +10,7 @@ PLUGINS := $(sort $(dir $(PLUGIN_METADATA)))
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 # What has to do with storage; each is a process with a store of its own.
-STORED := api storage conformance attacks clients
+STORED := api storage conformance attacks clients fuzz health middleware auth notifications
 
 .PHONY: help run test soak test-stores lint docs bench bench-s3 profile clean
 
