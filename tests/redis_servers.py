@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 
 from tests import servers
 from tests.components import require
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,13 +39,6 @@ def valkey_program() -> str:
     assert spec.submodule_search_locations
     (found,) = Path(spec.submodule_search_locations[0]).glob("_binaries/*/valkey-server")
     return str(found)
-
-
-def wait_until(condition: Callable[[], object], seconds: float = READY_SECONDS) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @dataclass
@@ -126,7 +120,7 @@ class Watched:
         """Have the replica take the master's place, and wait until all know."""
         with self.sentinel.client() as client:
             client.execute_command("SENTINEL", "FAILOVER", MASTER)
-        wait_until(self.failed_over)
+        until(self.failed_over)
         with self.master.client() as client:  # the Sentinel takes ten seconds for this
             client.replicaof("127.0.0.1", self.replica.port)
 
@@ -183,7 +177,7 @@ def settle(nodes: list[RedisServer]) -> None:
     for node in nodes:
         if node.process and node.process.poll() is not None:
             node.start()
-    wait_until(lambda: all(_sees_all(node, len(nodes)) for node in nodes))
+    until(lambda: all(_sees_all(node, len(nodes)) for node in nodes))
 
 
 def _sees_all(node: RedisServer, nodes: int) -> bool:

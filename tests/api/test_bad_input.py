@@ -6,7 +6,6 @@ The rows are in bad_input.py. Each is asked of a stack in this process and of a 
 from __future__ import annotations
 
 import json
-import time
 from io import BytesIO
 from itertools import count
 from typing import TYPE_CHECKING
@@ -17,10 +16,11 @@ from registry_wsgi import mediatypes
 from tests import wire
 from tests.api.bad_input import BEGUN, CONFIG, IMAGE, LAYER, ROWS, Row
 from tests.api.inprocess import BreakingStream, InProcess, in_memory_stack
+from tests.waiting import until
 from tests.wire import Response, chunk, digest_of, with_query
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from tests.api.bad_input import Body
     from tests.servers import Server
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     Answer = Response | None
 
 SOURCE = "bad/source"
-PATIENCE = 60.0
 
 _numbers = count()
 
@@ -55,15 +54,8 @@ class Served(wire.Client):
             framing = {"Content-Length": str(len(body) + 1)}
         with self.begun(method, target, {**headers, **framing}) as connection:
             connection.sendall(body if isinstance(body, bytes) else b"".join(map(chunk, body)))
-        wait_until(lambda: self.server.log.read_text().count(request) > before)
+        until(lambda: self.server.log.read_text().count(request) > before)
         return None
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 class Place:

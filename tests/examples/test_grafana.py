@@ -12,8 +12,9 @@ from urllib.parse import urlencode
 import yaml
 
 from tests.components import require
-from tests.metrics.test_serving import answers, debugged, eventually
+from tests.metrics.test_serving import answers, debugged
 from tests.servers import free_port
+from tests.waiting import until
 from tests.wire import Client
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def test_every_query_of_the_dashboard_has_data(serve: Serve, tmp_path: Path) -> 
         }
     )
     client = Client(registry.url)
-    eventually(lambda: answers(url), "no debug server")
+    until(lambda: answers(url), "no debug server")
     config = tmp_path / "prometheus.yml"
     config.write_text(json.dumps(scrape_configuration(url.removeprefix("http://"))))
     port = free_port()

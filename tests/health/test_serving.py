@@ -9,7 +9,8 @@ import pytest
 from webtest import TestApp
 
 import registry_wsgi
-from tests.metrics.test_serving import answers, debugged, eventually
+from tests.metrics.test_serving import answers, debugged
+from tests.waiting import until
 from tests.wire import Client
 
 if TYPE_CHECKING:
@@ -83,10 +84,10 @@ def test_while_a_check_fails_every_request_but_the_probes_is_refused(serve: Serv
     check = {"file": [{"file": str(flag), "interval": "100ms"}]}
     registry = serve(sections={"http": {"debug": debug}, "health": check})
     client = Client(registry.url)
-    eventually(lambda: answers(url), "no debug server")
+    until(lambda: answers(url), "no debug server")
     assert Client(url).request("GET", "/debug/health").json() == {}
     flag.touch()
-    eventually(lambda: client.request("GET", "/").status == 503, "the check does not fail")
+    until(lambda: client.request("GET", "/").status == 503, "the check does not fail")
     refused = client.request("GET", "/v2/_catalog")
     assert (refused.status, refused.json()["errors"][0]["code"]) == (503, "UNAVAILABLE")
     assert refused.json()["errors"][0]["detail"] == "health check failed: please see /debug/health"
@@ -96,7 +97,7 @@ def test_while_a_check_fails_every_request_but_the_probes_is_refused(serve: Serv
     not_ready = client.request("GET", "/readyz")
     assert (not_ready.status, not_ready.json()["checks"][str(flag)]["error"]) == (503, "file exists")
     flag.unlink()
-    eventually(lambda: client.request("GET", "/v2/").status == 200, "the check does not recover")
+    until(lambda: client.request("GET", "/v2/").status == 200, "the check does not recover")
 
 
 @pytest.mark.parametrize("kind", ["granian", "gthread"])
@@ -104,16 +105,16 @@ def test_an_operator_takes_all_workers_down_and_up(serve: Serve, kind: str) -> N
     url, debug = debugged()
     registry = serve(kind=kind, arguments=("--workers", "2"), sections={"http": {"debug": debug}})
     client = Client(registry.url)
-    eventually(lambda: answers(url), "no debug server")
+    until(lambda: answers(url), "no debug server")
 
     def all_answer(status: int) -> bool:
         return {client.request("GET", "/v2/").status for _ in range(20)} == {status}
 
     assert Client(url).request("POST", "/debug/health/down").status == 200
     assert Client(url).request("GET", "/debug/health").json() == {"manual_http_status": "manual Check"}
-    eventually(lambda: all_answer(503), "a worker goes on")
+    until(lambda: all_answer(503), "a worker goes on")
     assert Client(url).request("POST", "/debug/health/up").status == 200
-    eventually(lambda: all_answer(200), "a worker stays down")
+    until(lambda: all_answer(200), "a worker stays down")
 
 
 def test_from_another_host_nobody_takes_a_registry_down() -> None:

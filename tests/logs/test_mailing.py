@@ -25,6 +25,7 @@ from registry_wsgi.mailing import BackgroundHandler, MailHandler
 from registry_wsgi.middleware.tracing import TracingLayer
 from registry_wsgi.testing.certificates import authority
 from tests.servers import free_port
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,10 +64,7 @@ class MailServer:
         return AuthResult(success=data.password == b"right", handled=False)
 
     def wait_for(self, count: int) -> list[EmailMessage]:
-        deadline = time.monotonic() + PATIENCE
-        while len(self.mails) < count:
-            assert time.monotonic() < deadline, f"{len(self.mails)} of {count} mails"
-            time.sleep(0.01)
+        until(lambda: len(self.mails) >= count, lambda: f"{len(self.mails)} of {count} mails")
         return self.mails
 
 
@@ -306,10 +304,7 @@ def test_a_new_configuration_ends_the_old_threads(server: MailServer) -> None:
         logger.info("hello")
         handler.flush()
     logs.configure("info", "text", access_log=False)
-    deadline = time.monotonic() + PATIENCE
-    while threads_that_mail() > before and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert threads_that_mail() <= before
+    until(lambda: threads_that_mail() <= before)
     assert len(server.mails) == 5
 
 

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -14,27 +13,19 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.servers import free_port
+from tests.waiting import until
 from tests.wire import Client, digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from tests.conftest import Serve
 
-SECONDS = 60.0
 SERVERS = {
     "granian": ("granian", ("--workers", "2")),
     "gunicorn": ("gthread", ("--workers", "2")),
     "gunicorn, loaded before it forks": ("gthread", ("--workers", "2", "--preload")),
 }
-
-
-def eventually(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.1)
 
 
 class Scrape:
@@ -80,12 +71,12 @@ def test_workers_count_together_and_one_that_is_killed_takes_no_count_with_it(se
     assert pushed.status == 201
     for _ in range(40):
         assert client.request("GET", f"/v2/a/blobs/{digest}").body == content
-    eventually(lambda: answers(url), "no debug server")
+    until(lambda: answers(url), "no debug server")
 
     def all_counted() -> bool:
         return Scrape(url)("http_requests_total", handler="blob", method="get", code="200") == 40
 
-    eventually(all_counted, "not every request is counted")
+    until(all_counted, "not every request is counted")
     scraped = Scrape(url)
     assert scraped("http_response_size_bytes_sum", handler="blob") == 40 * len(content)
     assert scraped("http_request_size_bytes_sum", handler="blob_upload") == len(content)
@@ -102,8 +93,8 @@ def test_workers_count_together_and_one_that_is_killed_takes_no_count_with_it(se
     assert len(workers) >= 2
     for worker in workers[:-1]:
         os.kill(worker, signal.SIGKILL)
-    eventually(lambda: answers(url), "no other worker took over the debug server")
-    eventually(all_counted, "a killed worker took its counts along")
+    until(lambda: answers(url), "no other worker took over the debug server")
+    until(all_counted, "a killed worker took its counts along")
     assert Scrape(url)("http_in_flight_requests", handler="blob") == 0
 
 
@@ -112,13 +103,13 @@ def test_an_upload_under_way_is_seen_through_the_other_worker(serve: Serve) -> N
     registry = serve(arguments=("--workers", "2"), sections={"http": {"debug": debug}})
     client = Client(registry.url)
     location = client.start_upload("a")
-    eventually(lambda: answers(url), "no debug server")
+    until(lambda: answers(url), "no debug server")
     with client.begun("PATCH", location, {"Content-Length": "10"}) as connection:
         connection.sendall(b"12345")
-        eventually(lambda: Scrape(url)("http_uploads_in_progress") == 1, "the upload is not seen")
+        until(lambda: Scrape(url)("http_uploads_in_progress") == 1, "the upload is not seen")
         assert Scrape(url)("http_in_flight_requests", handler="blob_upload_chunk") == 1
         connection.sendall(b"67890")
-        eventually(lambda: Scrape(url)("http_uploads_in_progress") == 0, "the upload does not end")
+        until(lambda: Scrape(url)("http_uploads_in_progress") == 0, "the upload does not end")
 
 
 def test_metrics_are_on_the_main_port_where_that_is_asked_for_and_nowhere_else(serve: Serve) -> None:
@@ -133,7 +124,7 @@ def test_metrics_are_on_the_main_port_where_that_is_asked_for_and_nowhere_else(s
 def test_the_debug_server_answers_nothing_of_the_registry_nor_the_registry_anything_of_it(serve: Serve) -> None:
     url, debug = debugged()
     registry = serve(sections={"http": {"debug": debug}})
-    eventually(lambda: answers(url), "no debug server")
+    until(lambda: answers(url), "no debug server")
     for path in ("/metrics", "/debug/health"):
         assert Client(registry.url).request("GET", path).status == 404
     for path in ("/v2/", "/healthz", "/debug/pprof/", "/debug/health/down"):

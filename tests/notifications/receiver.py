@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
+from tests.waiting import SECONDS, until
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-
-SECONDS = 60.0
-"""How long is waited for events: as long as a slow machine may need."""
 
 
 @dataclass
@@ -55,13 +53,6 @@ class Receiver:
         """Return the events once there are `count` of different ids."""
         until(lambda: len({event["id"] for event in self.events}) >= count, lambda: f"{self.targets}", seconds)
         return self.events
-
-
-def until(condition: Callable[[], bool], what: Callable[[], str] = lambda: "", seconds: float = SECONDS) -> None:
-    ends = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends, f"not after {seconds} s: {what()}"
-        time.sleep(0.02)
 
 
 class _Server(ThreadingHTTPServer):

@@ -11,8 +11,8 @@ from webtest import TestApp
 import registry_wsgi
 from registry_wsgi.descriptor import Digest
 from tests.notifications.conftest import endpoint, sections
-from tests.notifications.receiver import until
 from tests.stack import push_blob, push_image
+from tests.waiting import until
 from tests.wire import Client
 
 if TYPE_CHECKING:

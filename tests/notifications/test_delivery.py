@@ -14,7 +14,7 @@ from registry_wsgi.interfaces import EventSource, Parcel
 from registry_wsgi.notifications.delivery import Breaker, Delivery
 from registry_wsgi.notifications.inmemory import InMemoryOutbox
 from registry_wsgi.notifications.records import CLIENT, Batch
-from tests.notifications.receiver import until
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

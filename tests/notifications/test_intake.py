@@ -23,8 +23,8 @@ from registry_wsgi.notifications.packing import Interest, Packing
 from registry_wsgi.notifications.records import unpack
 from registry_wsgi.storage.registry import Registry
 from registry_wsgi.testing._together import together
-from tests.notifications.receiver import until
 from tests.stack import push_blob, push_image
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

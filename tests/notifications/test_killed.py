@@ -20,8 +20,9 @@ import pytest
 
 from registry_wsgi import mediatypes
 from tests.notifications.conftest import endpoint, sections
-from tests.notifications.receiver import Receiver, receiving, until
+from tests.notifications.receiver import Receiver, receiving
 from tests.stack import image_manifest
+from tests.waiting import until
 from tests.wire import Client, digest_of
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ import pytest
 
 from registry_wsgi.notifications.sqlite import SQLiteOutbox
 from tests.notifications.conftest import endpoint, sections
-from tests.notifications.receiver import until
 from tests.notifications.test_delivery import parcel
+from tests.waiting import until
 from tests.wire import Client
 
 if TYPE_CHECKING:

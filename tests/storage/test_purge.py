@@ -19,6 +19,7 @@ from registry_wsgi.errors import BlobUploadUnknown, DriverError
 from registry_wsgi.storage import paths
 from registry_wsgi.storage.purge import purge_in_turn, purge_uploads
 from registry_wsgi.storage.registry import Registry
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,10 +109,7 @@ def test_maintenance_purges_at_every_interval(driver: FilesystemDriver) -> None:
     ended = maintenance.start(CTX, driver, purging)
     thread = next(thread for thread in threading.enumerate() if thread.name == "purge")
     try:
-        deadline = time.monotonic() + 30
-        while driver.list(CTX, f"{paths.repository('a/b')}/_uploads") and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert driver.list(CTX, f"{paths.repository('a/b')}/_uploads") == []
+        until(lambda: driver.list(CTX, f"{paths.repository('a/b')}/_uploads") == [])
     finally:
         ended.set()
         thread.join()

@@ -11,8 +11,9 @@ from uuid import uuid4
 import pytest
 
 from tests.images import CHUNK, MB, digest_of_chunks, random_chunks
+from tests.waiting import until
 from tests.wire import Client, chunk, digest_of, with_query
-from tests.wsgi.uploading import CONCURRENT, SERVERS, finish, received, wait_until
+from tests.wsgi.uploading import CONCURRENT, SERVERS, finish, received
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,7 +82,7 @@ def break_off(client: Client, kind: str, method: str, target: str, *, chunked: b
     with client.begun(method, target, headers) as connection:
         connection.sendall(chunk(CONTENT[:HALF]) if chunked else CONTENT[:HALF])
         if kind in CONCURRENT:
-            wait_until(lambda: received(client, target) > 0)
+            until(lambda: received(client, target) > 0)
 
 
 @pytest.mark.parametrize("kind", SERVERS)
@@ -118,7 +119,7 @@ def test_a_single_post_whose_client_died_leaves_nothing(client: Client, kind: st
 def test_an_upload_that_is_being_written_is_busy_to_others(client: Client, location: str, kind: str) -> None:
     with client.begun("PATCH", location, {"Transfer-Encoding": "chunked"}) as connection:
         connection.sendall(chunk(CONTENT[:HALF]))
-        wait_until(lambda: received(client, location) > 0)
+        until(lambda: received(client, location) > 0)
         for answer in (
             client.request("PATCH", location, b"other"),
             client.request("PUT", with_query(location, digest=digest_of(b"other")), b"other"),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
+from tests.waiting import until
 from tests.wire import digest_of, with_query
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.wire import Client
 
 STREAMING = ["granian", "gunicorn", "gthread", "cheroot"]
@@ -17,15 +15,6 @@ STREAMING = ["granian", "gunicorn", "gthread", "cheroot"]
 CONCURRENT = ["granian", "gthread", "cheroot"]
 """Those of them that answer others meanwhile; a sync worker of gunicorn has one request at a time."""
 SERVERS = [*STREAMING, "waitress"]
-
-PATIENCE = 60.0
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def received(client: Client, location: str) -> int:
@@ -49,6 +38,6 @@ def finish(client: Client, location: str, content: bytes) -> None:
         assert answer.status in (202, 416, 429), answer
         return answer.status == 202
 
-    wait_until(sent)
+    until(sent)
     answer = client.request("PUT", with_query(location, digest=digest_of(content)), b"")
     assert answer.status == 201, answer

@@ -15,8 +15,9 @@ from registry_wsgi import mediatypes
 from tests import servers
 from tests.redis_servers import RedisServer
 from tests.stack import image_manifest
+from tests.waiting import until
 from tests.wire import Client, digest_of
-from tests.wsgi.uploading import finish, received, wait_until
+from tests.wsgi.uploading import finish, received
 
 CONTENT = random.Random(0).randbytes(20 * 2**20)
 MIB = 2**20
@@ -94,7 +95,7 @@ def test_an_upload_whose_registry_was_killed_goes_on_at_another(serve):
     sending = threading.Thread(target=send)
     sending.start()
     try:
-        wait_until(lambda: received(living, location) > MIB)
+        until(lambda: received(living, location) > MIB)
         first.kill()
     finally:
         killed.set()

@@ -17,7 +17,7 @@ from registry_wsgi_redis import RedisCacheProvider
 from registry_wsgi import mediatypes
 from registry_wsgi.context import Context
 from tests import servers
-from tests.redis_servers import wait_until
+from tests.waiting import until
 from tests.wire import Client, digest_of
 
 LAYER = b"a layer" * 1000
@@ -179,8 +179,8 @@ def test_requests_go_on_while_redis_is_away_and_use_it_again_when_it_is_back(sta
         redis.stop()
         time.sleep(3)
         redis.start()
-        wait_until(lambda: any(key.startswith("repository::worker") for key in content(redis)))
-        wait_until(lambda: "the Redis cache answers again" in server.log.read_text())
+        until(lambda: any(key.startswith("repository::worker") for key in content(redis)))
+        until(lambda: "the Redis cache answers again" in server.log.read_text())
         redis.stop()
         time.sleep(3)
     (line,) = lines_of_failure(server)
@@ -196,7 +196,7 @@ def test_requests_go_on_while_redis_hangs(start_redis, serve):
         redis.signal(signal.SIGSTOP)
         time.sleep(4)
         redis.signal(signal.SIGCONT)
-        wait_until(lambda: "the Redis cache answers again" in server.log.read_text())
+        until(lambda: "the Redis cache answers again" in server.log.read_text())
     assert slowest[0] < 8
     assert len(lines_of_failure(server)) == 1
 
@@ -213,7 +213,7 @@ def test_requests_go_on_while_redis_is_full(start_redis, serve):
     with clients_at_work(server):
         time.sleep(2)
     assert len(lines_of_failure(server)) == 1
-    wait_until(lambda: failures_counted(port) > 0)
+    until(lambda: failures_counted(port) > 0)
     with redis.client() as client:
         client.config_set("maxmemory", "0")
     Client(server.url).push_blob("after", LAYER)
@@ -232,4 +232,4 @@ def test_a_registry_that_starts_before_redis_uses_it_once_it_is_there(start_redi
         client.push_blob("before", LAYER)
         return "repository::before::blobs" in content(redis)
 
-    wait_until(remembered)
+    until(remembered)

@@ -13,7 +13,8 @@ from registry_wsgi.context import Context
 from registry_wsgi.descriptor import OCTET_STREAM, Descriptor, Digest
 from registry_wsgi.errors import BlobUnknown, Unavailable
 from registry_wsgi.testing.caches import CacheProviderSuite
-from tests.redis_servers import MASTER, start_watched, wait_until
+from tests.redis_servers import MASTER, start_watched
+from tests.waiting import until
 
 CTX = Context()
 DIGEST = Digest.of(b"content")
@@ -35,7 +36,7 @@ def remembers(scoped, digest=DIGEST):
 @pytest.fixture
 def watched(start_redis, tmp_path):
     servers = start_watched(start_redis, tmp_path)
-    wait_until(lambda: knows_the_replica(servers.sentinel))
+    until(lambda: knows_the_replica(servers.sentinel))
     return servers
 
 
@@ -64,7 +65,7 @@ def test_after_a_failover_the_new_master_is_used(watched):
     scoped = behind(watched.sentinel).repository_scoped("a")
     assert remembers(scoped)
     watched.fail_over()
-    wait_until(lambda: remembers(scoped, Digest.of(b"later")))
+    until(lambda: remembers(scoped, Digest.of(b"later")))
     with watched.replica.client() as stored:
         assert stored.sismember("repository::a::blobs", Digest.of(b"later"))
 
@@ -74,13 +75,13 @@ def test_a_master_that_is_lost_is_replaced_and_the_other_is_used(watched, end):
     scoped = behind(watched.sentinel).repository_scoped("a")
     assert remembers(scoped)
     with watched.replica.client() as stored:
-        wait_until(lambda: stored.sismember("repository::a::blobs", DIGEST))
+        until(lambda: stored.sismember("repository::a::blobs", DIGEST))
     if end == "killed":
         watched.master.process.kill()
     else:
         watched.master.signal(signal.SIGSTOP)
-    wait_until(watched.failed_over, seconds=120)
-    wait_until(lambda: remembers(scoped, Digest.of(b"later")))
+    until(watched.failed_over, seconds=120)
+    until(lambda: remembers(scoped, Digest.of(b"later")))
     assert scoped.stat(CTX, DIGEST) == DESCRIPTOR
 
 
@@ -191,7 +192,7 @@ def test_a_node_that_is_lost_is_a_failure_and_one_that_is_back_is_used_again(clu
         scoped.stat(CTX, DIGEST)
     assert provider.errors == 1
     home.start()
-    wait_until(lambda: remembers(scoped))
+    until(lambda: remembers(scoped))
 
 
 def test_slots_that_moved_to_another_node_are_followed_without_a_failure(cluster, provider):
@@ -221,4 +222,4 @@ def test_a_cluster_that_is_not_there_yet_is_used_once_it_is(cluster):
         provider.stat(CTX, DIGEST)
     for node in cluster:
         node.start()
-    wait_until(lambda: remembers(provider.repository_scoped("a")))
+    until(lambda: remembers(provider.repository_scoped("a")))
