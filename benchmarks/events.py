@@ -68,7 +68,7 @@ def found_courier(server: Server) -> int:
     ends = time.monotonic() + COURIER_SECONDS
     while time.monotonic() < ends:
         for pid in tree(server.pid or 0):
-            if b"registry_wsgi.courier" in (PROC / str(pid) / "cmdline").read_bytes() and len(tasks(pid)) > 1:
+            if b"registry_wsgi.wiring.courier" in (PROC / str(pid) / "cmdline").read_bytes() and len(tasks(pid)) > 1:
                 return pid
         time.sleep(0.05)
     raise BenchmarkError(f"{server.name} has no process that delivers:\n{server.log_tail()}")

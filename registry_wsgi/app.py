@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from registry_wsgi import config as configuration
-from registry_wsgi import logs, serving
+from registry_wsgi import logs
 from registry_wsgi.api.call import Options
 from registry_wsgi.api.core import create_core
 from registry_wsgi.api.respond import API_VERSION, envelope
@@ -17,9 +17,11 @@ from registry_wsgi.auth.function import CallableController
 from registry_wsgi.errors import ConfigurationError, RouteUnknown
 from registry_wsgi.interfaces import TokenIssuer
 from registry_wsgi.middleware.compose import compose
-from registry_wsgi.notifying import create_notifier
-from registry_wsgi.observing import Observation
-from registry_wsgi.wiring import added_headers, caching, create_controller, create_registry, layers
+from registry_wsgi.wiring import worker
+from registry_wsgi.wiring.layers import added_headers, caching, create_controller, layers
+from registry_wsgi.wiring.notifier import create_notifier
+from registry_wsgi.wiring.observation import Observation
+from registry_wsgi.wiring.registry import create_registry
 
 if TYPE_CHECKING:
     import os
@@ -31,8 +33,8 @@ if TYPE_CHECKING:
     from registry_wsgi.config import Configuration, Log
     from registry_wsgi.interfaces import AccessController, Authorize, WSGIApplication
     from registry_wsgi.middleware.compose import Layer
-    from registry_wsgi.notifying import Listener, Notifier
     from registry_wsgi.storage.registry import Registry
+    from registry_wsgi.wiring.notifier import Listener, Notifier
 
     Source: TypeAlias = Configuration | Mapping[str, object] | str | os.PathLike[str] | None
 
@@ -56,7 +58,7 @@ def create_app(source: Source = None, *, start: bool = False) -> WSGIApplication
     application = build(config, notifier=notifier, observation=observation)
     if notifier is not None:
         notifier.prepare()
-        notifier.courier.start() if start or serving.is_worker() else notifier.courier.start_when_forked()
+        notifier.courier.start() if start or worker.is_worker() else notifier.courier.start_when_forked()
     observation.start()
     return application
 
@@ -73,7 +75,7 @@ def configure_logs(log: Log, *, access_log: bool) -> None:
 
 
 def _hooks(log: Log) -> list[logging.Handler]:
-    from registry_wsgi.mailing import BackgroundHandler, MailHandler  # noqa: PLC0415 - where it is configured
+    from registry_wsgi.logs.mailing import BackgroundHandler, MailHandler  # noqa: PLC0415 - where it is configured
 
     return [BackgroundHandler(MailHandler(**asdict(hook))) for hook in log.hooks]
 

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from registry_wsgi import app, listening, maintenance, overview, wiring
+from registry_wsgi import app, maintenance
 from registry_wsgi import config as configuration
 from registry_wsgi.context import Context
 from registry_wsgi.errors import ConfigurationError
-from registry_wsgi.notifying import create_notifier
+from registry_wsgi.inspection import listening, overview
+from registry_wsgi.wiring.notifier import create_notifier
+from registry_wsgi.wiring.registry import create_registry
 
 if TYPE_CHECKING:
     from registry_wsgi.config import Configuration
@@ -102,7 +104,7 @@ def worker() -> WSGIApplication:
     config = configuration.load()
     application = app.create_app(config, start=True)
     if config.storage.uploadpurging.enabled and not config.storage.readonly_enabled:
-        maintenance.start(Context(), wiring.create_registry(config).driver, config.storage.uploadpurging)
+        maintenance.start(Context(), create_registry(config).driver, config.storage.uploadpurging)
     # What the start has made stays: to look through its 39,000 objects for garbage stops all requests for 10 ms.
     gc.collect()
     gc.freeze()

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from registry_wsgi import config, wiring
+from registry_wsgi import config
 from registry_wsgi.errors import ConfigurationError
 from registry_wsgi.manifests import keys
+from registry_wsgi.wiring.registry import create_registry
 from tests.compat import trees
 from tests.schema1 import KINDS, key, payload, pem, signer
 
@@ -24,19 +25,19 @@ def configuration(**schema1: Any) -> config.Configuration:
 
 def test_schema_1_is_off_unless_it_is_asked_for() -> None:
     for schema1 in ({}, {"enabled": False}):
-        assert wiring.create_registry(configuration(**schema1)).signer is None
+        assert create_registry(configuration(**schema1)).signer is None
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_key_of_the_file_signs(kind: str, tmp_path: Path) -> None:
     (tmp_path / "key.pem").write_bytes(pem(kind))
-    found = wiring.create_registry(configuration(enabled=True, signingkeyfile=str(tmp_path / "key.pem"))).signer
+    found = create_registry(configuration(enabled=True, signingkeyfile=str(tmp_path / "key.pem"))).signer
     assert found is not None
     assert keys.fingerprint(key(kind).public_key()).encode() in found.sign(payload("a", []))
 
 
 def test_without_a_file_every_start_has_a_key_of_its_own() -> None:
-    first, second = (wiring.create_registry(configuration(enabled=True)).signer for _ in range(2))
+    first, second = (create_registry(configuration(enabled=True)).signer for _ in range(2))
     assert first is not None
     assert second is not None
     assert first.sign(payload("a", [])) != second.sign(payload("a", []))
@@ -48,7 +49,7 @@ def test_a_file_without_a_key_is_one_line_at_start_up(content: bytes | None, rea
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ConfigurationError, match=reason) as raised:
-        wiring.create_registry(configuration(enabled=True, signingkeyfile=str(path)))
+        create_registry(configuration(enabled=True, signingkeyfile=str(path)))
     assert str(raised.value).startswith("compatibility.schema1.signingkeyfile: ")
     assert "\n" not in str(raised.value)
 
@@ -61,18 +62,19 @@ def test_a_key_without_effect_is_a_warning() -> None:
 PROGRAM = """
 import sys
 sys.modules["cryptography"] = None  # as if it were not installed
-from registry_wsgi import config, wiring
+from registry_wsgi import config
+from registry_wsgi.wiring.registry import create_registry
 from registry_wsgi.context import Context
 from registry_wsgi.descriptor import Digest
 from registry_wsgi.errors import ConfigurationError
 from registry_wsgi.storage.registry import Registry
 
 document = {"storage": {"filesystem": {"rootdirectory": sys.argv[1]}}}
-repository = wiring.create_registry(config.load(document)).repository("library/hello")
+repository = create_registry(config.load(document)).repository("library/hello")
 descriptor, manifest = repository.manifests.get(Context(), repository.tags.get(Context(), "old"))
 print(len(manifest.signatures), descriptor.media_type)
 try:
-    wiring.create_registry(config.load(document | {"compatibility": {"schema1": {"enabled": True}}}))
+    create_registry(config.load(document | {"compatibility": {"schema1": {"enabled": True}}}))
 except ConfigurationError as error:
     print(error)
 """

@@ -17,7 +17,7 @@ def check(config: str | None, running: bool) -> None:
 
     Nothing is written. The exit status is 0 if there is nothing, and 2 if there is.
     """
-    from registry_wsgi import preflight  # noqa: PLC0415 - slow to import, and needed by few verbs
+    from registry_wsgi.inspection import preflight  # noqa: PLC0415 - slow to import, and needed by few verbs
 
     problems, warnings = preflight.inspect(config, running=running)
     for line in [*problems, *(f"warning: {text}" for text in warnings), *([] if problems else ["no problems"])]:

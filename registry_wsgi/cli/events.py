@@ -60,7 +60,7 @@ def forget(endpoint: str, config: str | None) -> None:
 @contextmanager
 def _outbox(config: str | None) -> Iterator[Outbox]:
     with errors_in_one_line():
-        from registry_wsgi.endpoints import create_outbox  # noqa: PLC0415
+        from registry_wsgi.wiring.endpoints import create_outbox  # noqa: PLC0415
 
         notifications = configuration.load(config).notifications
         if not notifications.names:

@@ -34,15 +34,16 @@ def garbage_collect(  # noqa: PLR0917 - click's options
     It takes up to a minute longer than the work, for requests that began before; --offline saves that.
     """
     with errors_in_one_line():
-        from registry_wsgi import app, wiring  # noqa: PLC0415 - slow to import, and needed by few verbs
+        from registry_wsgi import app  # noqa: PLC0415 - slow to import, and needed by few verbs
         from registry_wsgi.storage import garbage  # noqa: PLC0415
+        from registry_wsgi.wiring.registry import create_registry  # noqa: PLC0415
 
         loaded = configuration.load(config)
         app.configure_logs(loaded.log, access_log=False)
         try:
             collected = garbage.collect(
                 Context(),
-                wiring.create_registry(loaded),
+                create_registry(loaded),
                 grace=_seconds(grace),
                 delete_untagged=delete_untagged,
                 dry_run=dry_run,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from registry_wsgi.inventory import SEAMS, installed
+from registry_wsgi.inspection.inventory import SEAMS, installed
 
 
 @click.command()

@@ -20,13 +20,14 @@ def purge_uploads(config: str | None, dry_run: bool) -> None:
     It may run beside a registry that serves: an upload that is being written is left alone.
     """
     with errors_in_one_line():
-        from registry_wsgi import app, wiring  # noqa: PLC0415 - slow to import, and needed by few verbs
+        from registry_wsgi import app  # noqa: PLC0415 - slow to import, and needed by few verbs
         from registry_wsgi.storage import purge  # noqa: PLC0415
+        from registry_wsgi.wiring.registry import create_registry  # noqa: PLC0415
 
         loaded = configuration.load(config)
         app.configure_logs(loaded.log, access_log=False)
         purging = loaded.storage.uploadpurging
-        driver = wiring.create_registry(loaded).driver
+        driver = create_registry(loaded).driver
         purged = purge.purge_uploads(Context(), driver, age=purging.age, dry_run=dry_run or purging.dryrun)
     for path in purged.deleted:
         click.echo(path)

@@ -31,7 +31,8 @@ from registry_wsgi.testing.recording import Recording, Request
 from registry_wsgi.testing.slot import Slot
 from registry_wsgi.testing.stored import StoredManifest
 from registry_wsgi.testing.variants import auth_section, server_context
-from registry_wsgi.wiring import create_registry, layers
+from registry_wsgi.wiring.layers import layers
+from registry_wsgi.wiring.registry import create_registry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

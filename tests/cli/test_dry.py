@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from registry_wsgi import preflight, writable
+from registry_wsgi import writable
 from registry_wsgi.cli import main
+from registry_wsgi.inspection import preflight
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

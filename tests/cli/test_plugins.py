@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from registry_wsgi import __version__
 from registry_wsgi.cli import main
-from registry_wsgi.inventory import SEAMS
+from registry_wsgi.inspection.inventory import SEAMS
 
 if TYPE_CHECKING:
     from pathlib import Path

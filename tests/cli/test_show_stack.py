@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from registry_wsgi import __version__, config, overview
+from registry_wsgi import __version__, config
 from registry_wsgi.cli import main
+from registry_wsgi.inspection import overview
 
 if TYPE_CHECKING:
     from pathlib import Path

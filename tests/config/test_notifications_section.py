@@ -8,8 +8,8 @@ import pytest
 
 from registry_wsgi.config import Endpoint, Notifications, Outbox, load
 from registry_wsgi.errors import ConfigurationError
-from registry_wsgi.notifying import create_notifier
-from registry_wsgi.preflight import inspect
+from registry_wsgi.inspection.preflight import inspect
+from registry_wsgi.wiring.notifier import create_notifier
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ import pytest
 from registry_wsgi import errors
 from registry_wsgi.cli import main
 from registry_wsgi.config.schema import KEYS, State
-from registry_wsgi.inventory import SEAMS, Seam
+from registry_wsgi.inspection.inventory import SEAMS, Seam
 from tests.docs.pages import PAGES as ALL_PAGES
 from tests.docs.pages import path_of
 

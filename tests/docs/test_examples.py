@@ -17,8 +17,8 @@ import pytest
 import yaml
 from joserfc.jwk import ECKey
 
-from registry_wsgi import preflight
 from registry_wsgi.config.schema import TREE
+from registry_wsgi.inspection import preflight
 from registry_wsgi.testing.served import ServedRegistry
 from tests.auth import forge
 from tests.docs.pages import PAGES, blocks

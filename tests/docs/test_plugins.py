@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from registry_wsgi import interfaces, plugins
-from registry_wsgi.inventory import SEAMS
+from registry_wsgi.inspection.inventory import SEAMS
 from tests.packaging import PROJECT, outside
 
 if TYPE_CHECKING:

@@ -118,8 +118,8 @@ def test_an_operator_takes_all_workers_down_and_up(serve: Serve, kind: str) -> N
 
 
 def test_from_another_host_nobody_takes_a_registry_down() -> None:
-    from registry_wsgi.debugging import create_debug_app
     from registry_wsgi.health.monitor import Monitor
+    from registry_wsgi.wiring.debugging import create_debug_app
 
     said: list[bool] = []
     debug = TestApp(create_debug_app(Monitor(), said.append, None))

@@ -20,10 +20,12 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 from webtest import TestApp
 
-from registry_wsgi import create_app, logs, mailing
-from registry_wsgi.mailing import BackgroundHandler, MailHandler
+from registry_wsgi import create_app, logs
+from registry_wsgi.logs import mailing
+from registry_wsgi.logs.mailing import BackgroundHandler, MailHandler
 from registry_wsgi.middleware.tracing import TracingLayer
 from registry_wsgi.testing.certificates import authority
+from tests import waiting
 from tests.servers import free_port
 from tests.waiting import until
 
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
 
     from tests.conftest import Serve
 
-PATIENCE = 20.0
 logger = logging.getLogger("registry_wsgi.test")
 
 
@@ -90,6 +91,12 @@ def server() -> Iterator[MailServer]:
 
 
 @pytest.fixture(autouse=True)
+def flushed_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give a mail the time that a machine may take which has much else to do."""
+    monkeypatch.setattr(mailing, "FLUSH_SECONDS", waiting.SECONDS)
+
+
+@pytest.fixture(autouse=True)
 def logging_as_before() -> Iterator[None]:
     """Let no handler of a test stay on the loggers that all tests share."""
     shared = [logging.getLogger(name) for name in ("registry_wsgi", logs.ACCESS_LOGGER)]
@@ -111,12 +118,14 @@ def mailing_to(addr: tuple[str, int], levels: set[str], **options: Any) -> Backg
 
 
 def wait_for_text(capsys: pytest.CaptureFixture[str], text: str) -> str:
-    said, deadline = "", time.monotonic() + PATIENCE
-    while text not in said:
-        assert time.monotonic() < deadline, said
-        time.sleep(0.01)
-        said += capsys.readouterr().err
-    return said
+    said: list[str] = []
+
+    def is_said() -> bool:
+        said.append(capsys.readouterr().err)
+        return text in "".join(said)
+
+    until(is_said, lambda: "".join(said))
+    return "".join(said)
 
 
 # ── what is sent ──────────────────────────────────────────────────────────────────────────────
@@ -224,7 +233,7 @@ def test_a_password_is_told_without_tls_only_here_or_where_it_may_be(
     handler = mailing_to((host, server.addr[1]), {"info"}, username="u", password="right", insecure=insecure)
     logger.info("hello")
     handler.flush()
-    assert (len(server.logins), len(server.mails)) == (told, told)
+    until(lambda: (len(server.logins), len(server.mails)) == (told, told), lambda: f"{server.logins}, {server.mails}")
 
 
 # ── and that nobody waits, or fails ───────────────────────────────────────────────────────────

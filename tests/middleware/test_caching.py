@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from webtest import TestApp, TestRequest
 
-from registry_wsgi import mediatypes, wiring
+from registry_wsgi import mediatypes
 from registry_wsgi.app import build
 from registry_wsgi.auth.function import CallableController
 from registry_wsgi.cache.inmemory import InMemoryCacheProvider
@@ -25,6 +25,8 @@ from registry_wsgi.drivers.inmemory import InMemoryDriver
 from registry_wsgi.errors import DriverError, Unauthorized
 from registry_wsgi.interfaces import Grant
 from registry_wsgi.middleware import caching
+from registry_wsgi.wiring import layers
+from registry_wsgi.wiring.registry import create_registry
 from tests.stack import CountingDriver, image_manifest, push_blob, push_image, stack_over
 
 if TYPE_CHECKING:
@@ -422,7 +424,7 @@ def test_the_layer_is_there_only_where_it_can_be_and_says_so(caplog: pytest.LogC
     def caches(**sections: Any) -> bool:
         config = load({"storage": "inmemory", **sections})
         build(config)
-        return [layer.name for layer in wiring.caching(config, wiring.create_registry(config))[0]] == ["caching"]
+        return [layer.name for layer in layers.caching(config, create_registry(config))[0]] == ["caching"]
 
     assert caches()
     assert not caches(cache={"responses": {"enabled": False}})

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from registry_wsgi import config, wiring
+from registry_wsgi import config
 from registry_wsgi.context import ENVIRON_KEY, Context
 from registry_wsgi.metrics.measurements import Measurements
 from registry_wsgi.middleware.metrics import MetricsLayer
 from registry_wsgi.routes import parse_route
+from registry_wsgi.wiring.layers import layers
+from registry_wsgi.wiring.registry import create_registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -161,11 +163,11 @@ def test_an_error_that_nobody_caught_is_a_500_and_goes_on(method: str) -> None:
 )
 def test_what_is_not_asked_for_is_not_in_the_stack(debug: dict[str, Any], names: list[str]) -> None:
     loaded = config.load({"storage": "inmemory", "http": {"debug": debug}})
-    assert [layer.name for layer in wiring.layers(loaded)] == names
-    registry = wiring.create_registry(loaded)
+    assert [layer.name for layer in layers(loaded)] == names
+    registry = create_registry(loaded)
     assert type(registry.driver).__name__ == "InMemoryDriver"
 
 
 def test_without_probes_the_tracing_layer_is_alone() -> None:
     loaded = config.load({"storage": "inmemory", "health": {"live": "", "ready": ""}})
-    assert [layer.name for layer in wiring.layers(loaded)] == ["tracing"]
+    assert [layer.name for layer in layers(loaded)] == ["tracing"]

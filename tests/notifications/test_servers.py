@@ -38,7 +38,7 @@ def couriers(server: Server) -> list[psutil.Process]:
     return [
         process
         for process in psutil.Process(server.process.pid).children(recursive=True)
-        if process.status() != psutil.STATUS_ZOMBIE and "registry_wsgi.courier" in process.cmdline()
+        if process.status() != psutil.STATUS_ZOMBIE and "registry_wsgi.wiring.courier" in process.cmdline()
     ]
 
 

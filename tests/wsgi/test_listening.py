@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from registry_wsgi import preflight
+from registry_wsgi.inspection import preflight
 from tests.wire import Client
 from tests.wsgi.commands import refusal, refusal_of
 

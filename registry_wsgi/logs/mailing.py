@@ -20,7 +20,8 @@ from email.utils import localtime
 from logging.handlers import QueueHandler, QueueListener, SMTPHandler
 from typing import TYPE_CHECKING, Any
 
-from registry_wsgi.logs import Line, LineFormatter, letter
+from registry_wsgi.logs.handling import LineFormatter
+from registry_wsgi.logs.lines import Line, letter
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -42,7 +43,7 @@ SEND_SECONDS = 10.0
 FLUSH_SECONDS = 5.0
 _SUBJECT_CHARACTERS = 200
 
-_problems = logging.getLogger("registry_wsgi.mailing")
+_problems = logging.getLogger("registry_wsgi.logs.mailing")
 
 
 class MailHandler(SMTPHandler):

@@ -11,7 +11,6 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from registry_wsgi import debugging
 from registry_wsgi._version import __version__
 from registry_wsgi.errors import ConfigurationError
 from registry_wsgi.health import checks, probes
@@ -24,6 +23,7 @@ from registry_wsgi.middleware.compose import Layer
 from registry_wsgi.middleware.health import HealthLayer
 from registry_wsgi.middleware.metrics import MetricsLayer
 from registry_wsgi.middleware.probes import ProbesLayer
+from registry_wsgi.wiring import debugging
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -22,10 +22,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from registry_wsgi import logs
-from registry_wsgi.endpoints import create_outbox, create_sink, runs_in_process
 from registry_wsgi.errors import Unavailable
 from registry_wsgi.interfaces import EndpointStatistics
 from registry_wsgi.notifications.delivery import Breaker, Delivery
+from registry_wsgi.wiring.endpoints import create_outbox, create_sink, runs_in_process
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,7 +126,7 @@ class Courier:
     def _spawn(self, claim: DeliveryClaim) -> subprocess.Popen[bytes]:
         """Start the process that delivers to what is elsewhere."""
         child = subprocess.Popen(
-            [sys.executable, "-m", "registry_wsgi.courier"],
+            [sys.executable, "-m", "registry_wsgi.wiring.courier"],
             stdin=subprocess.PIPE,
             pass_fds=claim.files,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from registry_wsgi import app, config, listening, wiring
+from registry_wsgi import app, config
+from registry_wsgi.inspection import listening
+from registry_wsgi.wiring.parts import parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +29,7 @@ def inspect(source: Source | None, *, running: bool = False) -> tuple[Sequence[s
 
 
 def _parts(config: Configuration, *, running: bool) -> Iterator[Callable[[], object]]:
-    yield from wiring.parts(config)
+    yield from parts(config)
     if tls := config.http.tls:
         yield lambda: listening.check_tls(tls)
     if not running:

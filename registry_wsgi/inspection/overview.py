@@ -5,8 +5,10 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING
 
-from registry_wsgi import plugins, wiring
-from registry_wsgi.notifying import create_notifier
+from registry_wsgi import plugins
+from registry_wsgi.wiring.layers import caching, layers
+from registry_wsgi.wiring.notifier import create_notifier
+from registry_wsgi.wiring.registry import create_registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,10 +87,10 @@ def _events(notifications: Notifications) -> Iterator[Row]:
 def _layers(config: Configuration) -> Iterator[Row]:
     """Yield the layers from the outside in, each with its stage."""
     configured = {each.name for each in config.middleware}
-    for layer in wiring.layers(config, notifier=create_notifier(config)):
+    for layer in layers(config, notifier=create_notifier(config)):
         origin = plugins.distribution(plugins.MIDDLEWARE, layer.name) if layer.name in configured else ""
         yield f"{layer.name} ({layer.stage.name})", origin
-    innermost, remark = wiring.caching(config, wiring.create_registry(config))
+    innermost, remark = caching(config, create_registry(config))
     yield from ((f"{layer.name} ({layer.stage.name})", "") for layer in innermost)
     if remark:
         yield f"({remark})", ""

@@ -1,6 +1,6 @@
 """What the section `notifications` asks for, built: the outbox, and the sinks of endpoints.
 
-Other than `wiring.py` this needs nothing of the API, so that the process that delivers events stays small.
+Nothing of the API is needed for this, so that the process that delivers events stays small.
 """
 
 from __future__ import annotations

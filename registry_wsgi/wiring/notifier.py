@@ -7,18 +7,18 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from registry_wsgi import endpoints
 from registry_wsgi.config import Endpoint, Outbox
 from registry_wsgi.errors import ConfigurationError, Unavailable
+from registry_wsgi.wiring import endpoints
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from registry_wsgi import interfaces
     from registry_wsgi.config import HTTP, Configuration, Notifications
-    from registry_wsgi.courier import Courier
     from registry_wsgi.interfaces import Notification
     from registry_wsgi.notifications.intake import Intake
+    from registry_wsgi.wiring.courier import Courier
 
     Listener = Callable[[Notification], object]
 
@@ -55,9 +55,9 @@ def create_notifier(config: Configuration, listener: Listener | None = None) -> 
     notifications = config.notifications
     if not notifications.endpoints:
         return None
-    from registry_wsgi.courier import Courier  # noqa: PLC0415 - where it is configured
     from registry_wsgi.notifications.intake import Intake  # noqa: PLC0415
     from registry_wsgi.notifications.packing import Interest, Packing  # noqa: PLC0415
+    from registry_wsgi.wiring.courier import Courier  # noqa: PLC0415 - where it is configured
 
     for part in endpoints.parts(config):
         part()
