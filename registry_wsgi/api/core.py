@@ -58,6 +58,7 @@ def create_core(namespace: Namespace, options: Options | None = None) -> Flask:
     core = Flask("registry_wsgi", static_folder=None)
     core.response_class = Answer
     core.url_map.merge_slashes = False
+    core.config["PROPAGATE_EXCEPTIONS"] = True  # what must not happen the outermost layer logs and answers
     core.url_map.converters["any_path"] = _AnyPath
     # A rule without methods takes every method, and Flask answers none of them itself.
     core.url_map.add(core.url_rule_class("/<any_path:path>", endpoint="resource"))

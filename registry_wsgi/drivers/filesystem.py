@@ -9,7 +9,6 @@ journal, before whatever is flushed later. A path is one file, as in registry:2:
 
 from __future__ import annotations
 
-import io
 import os
 import stat
 from functools import partial
@@ -25,6 +24,7 @@ from registry_wsgi.drivers.directories import (
 )
 from registry_wsgi.drivers.locked import LockedWriter, open_locked
 from registry_wsgi.drivers.ordered import OrderedDirectories
+from registry_wsgi.drivers.stream import FileStream
 from registry_wsgi.drivers.unchanged import Holds, local_devices
 from registry_wsgi.drivers.whole import create, read_all, replace
 from registry_wsgi.errors import ConfigurationError, DriverError, InvalidPath, PathBusy, PathNotFound
@@ -46,7 +46,7 @@ class FilesystemDriver:
 
     `rootdirectory` is made with the first write. `maxthreads` bounds the threads of registry:2 (which raises
     less than 25 to 25); it is checked and kept, but bounds nothing: the server's threads are all there are.
-    Raises ConfigurationError. The readers' own methods raise OSError where the disk fails.
+    Raises ConfigurationError.
     """
 
     name = "filesystem"
@@ -79,20 +79,13 @@ class FilesystemDriver:
         except OSError as error:
             raise self._failed_to_write(path, error) from error
 
-    def reader(self, ctx: Context, path: str, offset: int = 0) -> io.FileIO:
-        """Return the raw file, which has a descriptor, so that servers can send it with sendfile."""
+    def reader(self, ctx: Context, path: str, offset: int = 0) -> FileStream:
         located = self._locate(path)
         check_offset(self.name, path, offset)
         try:
-            file = io.FileIO(located)
+            return FileStream(self.name, path, located, offset)
         except OSError as error:
             raise self._failed_to_find(path, error) from error
-        if offset:
-            try:
-                file.seek(offset)
-            except (OSError, OverflowError):  # Past the largest offset there is, so past the end.
-                file.seek(0, os.SEEK_END)
-        return file
 
     def writer(self, ctx: Context, path: str, *, append: bool = False) -> LockedWriter:
         located = self._locate(path)

@@ -22,7 +22,10 @@ class FileInfo:
 
 
 class FileReader(Protocol):
-    """A seekable stream of a stored file. `read` may return less than asked; `b""` is the end."""
+    """A seekable stream of a stored file. `read` may return less than asked; `b""` is the end.
+
+    All methods raise DriverError where storage fails.
+    """
 
     def read(self, size: int = -1, /) -> bytes: ...
     def readinto(self, buffer: memoryview, /) -> int | None: ...

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from registry_wsgi.context import Event
-    from registry_wsgi.interfaces import StorageDriver
+    from registry_wsgi.interfaces import FileInfo, StorageDriver
     from registry_wsgi.middleware.started import Started
     from registry_wsgi.routes import Route
     from registry_wsgi.storage.recent import RecentLinks
@@ -35,8 +35,8 @@ _OVERHEAD = 2048
 class Answer:
     """What is sent for as long as all of `stands` hold. `content` is None where it is in the file at `path`.
 
-    From `next_look` on, by the clock of a Context's `started`, `is_stored` is to be asked as well. `weight` is what
-    remembering it takes, in bytes of memory.
+    From `next_look` on, by the clock of a Context's `started`, `is_unchanged` is to be asked as well: of its data.
+    `weight` is what remembering it takes, in bytes of memory.
     """
 
     status: str
@@ -46,7 +46,7 @@ class Answer:
     content: bytes | None
     path: str
     size: int
-    is_stored: Check
+    is_unchanged: Check
     weight: int
     next_look: float = 0.0
 
@@ -92,7 +92,10 @@ class Answers:
         content = b"".join(body) if isinstance(body, list) else None
         if content is not None and len(content) > self._largest:
             content = None
-        data = paths.blob_data(Digest(digest))
+        data, size = paths.blob_data(Digest(digest)), int(started.header("content-length"))
+        is_unchanged = self._unchanged(data, size) if self.probing else _believed
+        if is_unchanged is None:
+            return None
         return Answer(
             started.status,
             started.headers,
@@ -100,10 +103,25 @@ class Answers:
             stands,
             content,
             data,
-            int(started.header("content-length")),
-            is_stored=self._probe(data) or _believed,
+            size,
+            is_unchanged,
             weight=_OVERHEAD + len(content or b""),
         )
+
+    def _unchanged(self, path: str, size: int) -> Check | None:
+        """Return what tells whether the file of that size is as it is now; None where there is no such file.
+
+        Content that was damaged, or a part of it, is given again only until somebody puts the whole in its place.
+        """
+        if (found := self._found(path)) is None or found.size != size:
+            return None
+        return lambda: self._found(path) == found
+
+    def _found(self, path: str) -> FileInfo | None:
+        try:
+            return self._driver.stat(self._ctx, path)
+        except DriverError:
+            return None
 
     def _probes(self, route: Route, digest: Digest) -> Sequence[Check]:
         asked: list[tuple[str, bytes | None]]

@@ -6,9 +6,9 @@ Nothing is believed without a look at what it stands on, which costs a fraction 
     manifest by digest   the link of the revision is there
     blob                 the link of the layer is there, and so is the data; only where a look costs next to nothing
 
-So what another process deletes or tags anew is seen by the next request. Whether a manifest's data is there is looked
-at once a second: no registry takes it before the link, only a person might. Status, headers, content and events are the
-core's own. It is also the core that answers what is asked on a condition or in part.
+So what another process deletes or tags anew is seen by the next request. Whether the data is there and unchanged is
+looked at once a second: no registry touches it while it has a link, except to repair it. Status, headers,
+content and events are the core's own. It is also the core that answers what is asked on a condition or in part.
 """
 
 from __future__ import annotations
@@ -140,11 +140,11 @@ class CachingLayer:
         return answer if now < answer.next_look or self._looked_at(key, answer, now) else None
 
     def _looked_at(self, key: Key, answer: Answer, now: float) -> bool:
-        """Note that an answer is in use, and tell whether its data is there."""
+        """Note that an answer is in use, and tell whether its data is there as it was."""
         answer.next_look = now + _LOOK_SECONDS
         with self._lock:
             self._remembered.get(key)
-        return answer.is_stored()
+        return answer.is_unchanged()
 
     def _body(self, answer: Answer, ctx: Context, environ: WSGIEnvironment) -> Iterable[bytes] | None:
         """Return what is sent of an answer; None where its file cannot be read now."""

@@ -11,6 +11,7 @@ from registry_wsgi import config, mediatypes
 from registry_wsgi.api.call import Options
 from registry_wsgi.app import build
 from registry_wsgi.cache.inmemory import InMemoryCacheProvider
+from registry_wsgi.storage.registry import Registry
 from tests import storages
 from tests.api.inprocess import InProcess
 from tests.stack import image_manifest, stack_over
@@ -37,6 +38,17 @@ def test_configured_headers_are_on_every_response() -> None:
     client = InProcess(TestApp(app))
     for path in ("/v2/", "/v2/nothing/tags/list"):
         assert client.request("GET", path).headers.get_all("X-One") == ["a", "b"]
+
+
+@pytest.mark.parametrize("target", [f"blobs/{DIGEST}", "blobs/uploads/x", "manifests/v1"])
+def test_a_defect_is_a_500_that_tells_nothing_and_a_panic_in_the_log(
+    target: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = InProcess(stack_over(storages.new_driver()))
+    monkeypatch.setattr(Registry, "repository", None)
+    answer = client.request("GET", f"/v2/a/{target}")
+    assert (answer.status, answer.json()) == (500, {"errors": [{"code": "UNKNOWN", "message": "unknown error"}]})
+    assert [record.levelname for record in caplog.records] == ["CRITICAL"]
 
 
 # ── read-only ─────────────────────────────────────────────────────────────────────────────────

@@ -158,7 +158,7 @@ def test_a_pull_that_has_begun_ends_though_the_blob_is_deleted(kind: str, tmp_pa
 
 
 def test_what_cannot_be_read_is_an_error_of_its_own_and_no_other_s(kind: str, tmp_path: Path, serve: Serve) -> None:
-    """A link that leads to itself, a directory where a file should be: damage that no request has done."""
+    """A link that leads to itself, a directory where a file should be, a bad block: damage that no request has done."""
     client = Client(serve(tmp_path, kind=kind).url)
     client.push_blob(NAME, b"{}")
     client.push_manifest(NAME, "v1", MANIFEST, mediatypes.OCI_MANIFEST)
@@ -167,7 +167,14 @@ def test_what_cannot_be_read_is_an_error_of_its_own_and_no_other_s(kind: str, tm
         (tags / name / "current").mkdir(parents=True)
     (tags / "loop/current/link").symlink_to("link")
     (tags / "directory/current/link").mkdir()
+    unreadable = client.push_manifest(NAME, "unreadable", MANIFEST + b" ", mediatypes.OCI_MANIFEST)
+    data = tmp_path / f"docker/registry/v2/blobs/sha256/{unreadable[7:9]}/{unreadable[7:]}/data"
+    data.unlink()
+    data.symlink_to("/proc/self/mem")
+    assert client.manifest(NAME, "unreadable").status == 503
+    assert client.manifest(NAME, unreadable).status == 503
+    assert client.delete(NAME, "manifests", unreadable) == 503
     assert client.manifest(NAME, "loop").status == 503
     assert client.manifest(NAME, "directory").status == 404
     assert client.manifest(NAME, "v1").body == MANIFEST
-    assert client.tags(NAME).json()["tags"] == ["directory", "loop", "v1"]
+    assert client.tags(NAME).json()["tags"] == ["directory", "loop", "unreadable", "v1"]

@@ -297,6 +297,15 @@ def test_a_reader_of_what_cannot_be_opened_is_a_driver_error(driver, root):
         assert type(caught.value) is DriverError
 
 
+def test_a_file_that_cannot_be_read_is_a_driver_error(driver, root):
+    driver.put_content(CTX, "/a/b", b"")
+    (root / "a" / "unreadable").symlink_to("/proc/self/mem")  # Linux has nothing at its beginning
+    with closing(driver.reader(CTX, "/a/unreadable")) as reader:
+        for read in (partial(reader.read, 1), partial(reader.readinto, bytearray(1))):
+            with pytest.raises(DriverError, match=f"/a/unreadable: {os.strerror(errno.EIO)}"):
+                read()
+
+
 def test_a_file_where_a_directory_is_needed_is_an_invalid_path(driver):
     driver.put_content(CTX, "/file", b"kept")
     driver.put_content(CTX, "/source", b"source")

@@ -263,6 +263,21 @@ def test_a_manifest_whose_data_was_removed_is_gone_within_a_second(
     both(app, BY_DIGEST, 404)
 
 
+@pytest.mark.parametrize("content", [SMALL, LARGE], ids=["in memory", "from its file"])
+def test_a_blob_that_was_damaged_is_whole_when_it_was_pushed_again(
+    tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caching, "_LOOK_SECONDS", 0.0)
+    digest = Digest.of(content)
+    app, blob = stack_over(FilesystemDriver(rootdirectory=tmp_path), responses={}), f"/v2/a/b/blobs/{digest}"
+    push_blob(app, "a/b", content)
+    data = tmp_path / f"docker/registry/v2/blobs/sha256/{digest.hex[:2]}/{digest.hex}/data"
+    os.truncate(data, len(content) - 1)
+    assert app.get(blob).body == content[:-1]
+    push_blob(app, "a/b", content)
+    assert app.get(blob).body == content
+
+
 def test_what_is_asked_for_in_many_ways_is_bounded_too(driver: CountingDriver) -> None:
     """Each Accept is an answer of its own, and may be a hundred times as long as what is answered."""
     app = process(driver, maxbytes=2**20)
