@@ -93,8 +93,9 @@ class SigningKeys:
         return [each.public() for each in sorted(kept, key=lambda each: each.created, reverse=True)]
 
     def _newest(self) -> SigningKey | None:
-        newest = max(self._keys.values(), key=lambda each: (each.created, each.kid), default=None)
-        return newest if newest and newest.created + self._signs > self._clock() else None
+        # One that was made while the clock was ahead does not sign until that time has come, and longer.
+        current = [each for each in self._keys.values() if abs(self._clock() - each.created) < self._signs]
+        return max(current, key=lambda each: (each.created, each.kid), default=None)
 
     def _rotated(self) -> SigningKey:
         """Make a key, unless another worker did meanwhile, and remove those that nothing needs any more."""

@@ -1,7 +1,8 @@
 """Deleting uploads that nobody will finish (distribution 2.1, `storage.maintenance.uploadpurging`).
 
 An upload is stale when nothing was written to it for longer than the age. One that is being written is held by
-its writer and left alone, however old it is. Of several processes one purges at a time.
+its writer and left alone, however old it is. Of several processes one purges at a time. A time that is as far ahead
+is of a clock that was wrong, and nothing waits until it has come.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ def purge_uploads(ctx: Context, driver: StorageDriver, *, age: float, dry_run: b
     purged = Purged()
     for directory in _uploads(ctx, driver):
         try:
-            if _changed(ctx, driver, directory) < before and (dry_run or _delete(ctx, driver, directory)):
+            away = abs(time.time() - _changed(ctx, driver, directory))
+            if away > age and (dry_run or _delete(ctx, driver, directory)):
                 ctx.info("purged an upload", **{"purge.path": directory})
                 purged.deleted.append(directory)
         except DriverError as error:
@@ -65,7 +67,7 @@ def purge_in_turn(ctx: Context, driver: StorageDriver, *, age: float, interval: 
     except PathBusy:
         return None
     try:
-        if _purged_since(ctx, driver, time.time() - interval):
+        if _purged_within(ctx, driver, interval):
             return None
         purged = purge_uploads(ctx, driver, age=age, dry_run=dry_run)
         driver.put_content(ctx, paths.PURGE_DONE, b"", durable=False)
@@ -74,9 +76,9 @@ def purge_in_turn(ctx: Context, driver: StorageDriver, *, age: float, interval: 
         turn.close()
 
 
-def _purged_since(ctx: Context, driver: StorageDriver, moment: float) -> bool:
+def _purged_within(ctx: Context, driver: StorageDriver, seconds: float) -> bool:
     try:
-        return driver.stat(ctx, paths.PURGE_DONE).modified > moment
+        return abs(time.time() - driver.stat(ctx, paths.PURGE_DONE).modified) < seconds
     except PathNotFound:
         return False
 

@@ -330,6 +330,19 @@ def test_a_key_signs_for_a_while_is_then_known_for_a_while_and_then_gone(tmp_pat
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_a_key_that_was_made_while_the_clock_was_ahead_does_not_sign_for_years(tmp_path: Path) -> None:
+    clock = Clock()
+    keys = SigningKeys(str(tmp_path), signs=10 * DAY, known=DAY, clock=clock)
+    clock.now += 3000 * DAY
+    ahead = keys.current().kid
+    clock.now -= 3000 * DAY
+    after = keys.current().kid
+    assert after != ahead
+    assert keys.find(CTX, {"kid": ahead}), "tokens of a moment ago are good"
+    clock.now += 10 * DAY
+    assert keys.current().kid not in {ahead, after}
+
+
 def test_another_worker_and_a_restart_know_the_same_keys(tmp_path: Path) -> None:
     clock = Clock()
     one, two = (SigningKeys(str(tmp_path), signs=DAY, known=DAY, clock=clock) for _ in range(2))

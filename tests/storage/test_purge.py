@@ -75,6 +75,16 @@ def test_an_upload_without_a_start_or_data_is_judged_by_its_age(driver: Filesyst
     assert purge_uploads(CTX, driver, age=-1).deleted == [left]
 
 
+def test_what_a_clock_has_dated_ahead_waits_for_no_day_to_come(driver: FilesystemDriver) -> None:
+    ahead, just_ahead = start_upload(driver, age=-3000 * DAY), start_upload(driver, age=-DAY)
+    purge_in_turn(CTX, driver, age=7 * DAY, interval=DAY, dry_run=True)
+    os.utime(driver.rootdirectory + paths.PURGE_DONE, (time.time() + 3000 * DAY,) * 2)
+    purged = purge_in_turn(CTX, driver, age=7 * DAY, interval=DAY, dry_run=False)
+    assert purged is not None
+    assert purged.deleted == [paths.upload("a/b", ahead)]
+    assert Registry(driver).repository("a/b").blobs.upload_size(CTX, just_ahead) == 0
+
+
 def test_an_empty_store_has_nothing_to_purge(driver: FilesystemDriver) -> None:
     assert purge_uploads(CTX, driver, age=DAY).deleted == []
 
