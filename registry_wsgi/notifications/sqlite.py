@@ -67,6 +67,7 @@ class SQLiteOutbox:
         self._most = maxevents or 2**62
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
         self._process = os.getpid()
         try:
             self._look()
@@ -159,9 +160,20 @@ class SQLiteOutbox:
 
     def close(self) -> None:
         with self._lock:
-            if self._connection is not None and self._process == os.getpid():
-                self._connection.close()
-            self._connection = None
+            self._disconnect()
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None and self._process == os.getpid():
+            connection.close()
+
+    def _identity(self) -> tuple[int, int] | None:
+        """Return what tells the database's file from any other that its path may come to name."""
+        try:
+            found = os.stat(self._directory / _FILE)
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -177,11 +189,17 @@ class SQLiteOutbox:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        """Give the connection of this process. Raises Unavailable where the database cannot be used."""
+        """Give the connection of this process. Raises Unavailable where the database cannot be used.
+
+        It is made anew where somebody has removed the database, or put another in its place.
+        """
         try:
             with self._lock:
+                if self._connection is not None and self._file != self._identity():
+                    self._disconnect()
                 if self._connection is None or self._process != os.getpid():
                     self._connection, self._process = self._connect(), os.getpid()
+                    self._file = self._identity()
                 yield self._connection
         except (sqlite3.Error, OSError) as error:
             raise Unavailable(f"the outbox {self._directory}: {error}") from error

@@ -106,6 +106,19 @@ def test_a_database_that_fails_later_is_unavailable(outbox: SQLiteOutbox, tmp_pa
             operation()
 
 
+def test_a_database_that_was_removed_is_made_anew_by_all(outbox: SQLiteOutbox, tmp_path: Path) -> None:
+    directory = tmp_path / "new" / "outbox"
+    other = SQLiteOutbox(path=str(directory))
+    outbox.put([EVENT])
+    assert len(other.oldest("one", 10)) == 1
+    for file in directory.iterdir():
+        file.unlink()
+    outbox.put([EVENT])
+    assert len(other.oldest("one", 10)) == 1
+    assert other.statistics()["one"].pending == 1
+    other.close()
+
+
 def test_processes_wait_for_each_other(outbox: SQLiteOutbox, tmp_path: Path) -> None:
     outbox.put([EVENT])
     other = sqlite3.connect(tmp_path / "new" / "outbox" / "outbox.sqlite", isolation_level=None)
