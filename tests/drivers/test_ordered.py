@@ -128,7 +128,7 @@ def test_threads_share_what_is_kept(tmp_path):
 STEPS = st.lists(st.one_of(st.integers(0, 5), st.sampled_from([0.01, 0.4, 0.9, 1.5, 4.0])), max_size=40)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(STEPS, st.floats(0, 1), st.floats(-1, 1), st.sampled_from([0.01, 1.0]))
 def test_no_change_is_hidden_by_times_of_a_coarse_granularity(steps, start, skew, granularity):
     """A step is a name to make or remove, or a time to wait. The file server's clock differs by `skew`."""

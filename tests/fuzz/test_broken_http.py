@@ -156,7 +156,6 @@ def any_damage(client: Client, examples: int, derandomize: bool) -> None:
     @settings(
         max_examples=examples,
         derandomize=derandomize,
-        deadline=None,
         database=None,
         phases=[Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),

@@ -397,7 +397,7 @@ STACKS = [
 
 def run(driver: str, cached: bool, **profile: object) -> None:
     machine = type("Machine", (RegistryMachine,), {"driver": driver, "cached": cached})
-    chosen = settings(deadline=None, suppress_health_check=list(HealthCheck), **profile)  # type: ignore[arg-type]
+    chosen = settings(suppress_health_check=list(HealthCheck), **profile)  # type: ignore[arg-type]
     run_state_machine_as_test(machine, settings=chosen)
 
 

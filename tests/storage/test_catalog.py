@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from registry_wsgi.context import Context
@@ -25,7 +25,6 @@ def registry_of(names: list[str]) -> tuple[Registry, CountingDriver]:
     return Registry(driver), driver
 
 
-@settings(deadline=None)
 @given(st.sets(NAMES, min_size=1), st.integers(1, 4), NAMES)
 def test_pages_put_together_are_the_sorted_whole(names: set[str], n: int, start: str) -> None:
     registry, _ = registry_of(list(names))

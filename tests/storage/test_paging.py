@@ -56,7 +56,7 @@ def put(driver: StorageDriver, path: str) -> None:
 
 
 @both
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(names=st.sets(NAMES, min_size=1, max_size=12), start=NAMES | st.sampled_from(ODD_NAMES), page=st.integers(1, 5))
 @example(names={"a", "a/b", "a-b", "a.b"}, start="a", page=1)
 def test_repositories_are_paged_component_by_component(kind: Kind, names: set[str], start: str, page: int) -> None:
@@ -78,7 +78,7 @@ def test_repositories_are_paged_component_by_component(kind: Kind, names: set[st
 
 
 @both
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(tags=st.sets(TAGS, max_size=12), left=st.sets(st.sampled_from(NO_TAGS)), start=st.text(max_size=3))
 @example(tags={"a", "a-b", "a.b", "a_b", "A", "0"}, left=set(NO_TAGS), start="a-")
 def test_tags_are_paged_in_ascii_order(kind: Kind, tags: set[str], left: set[str], start: str) -> None:
