@@ -80,6 +80,9 @@ class Bench:
         _, content = self.request("GET", f"/v2/bench/blobs/{self.digest}")
         return len(content) / MEGABYTE / (time.monotonic() - began)
 
+    def head(self) -> None:
+        self.request("HEAD", f"/v2/bench/blobs/{self.digest}")
+
     def push_manifest(self) -> None:
         config = b"{}"
         digest = f"sha256:{hashlib.sha256(config).hexdigest()}"
@@ -93,10 +96,14 @@ class Bench:
             "layers": [],
         }
         headers = {"Content-Type": mediatypes.OCI_MANIFEST}
-        self.request("PUT", "/v2/bench/manifests/v1", json.dumps(manifest).encode(), headers)
+        answer, _ = self.request("PUT", "/v2/bench/manifests/v1", json.dumps(manifest).encode(), headers)
+        self.manifest = answer.headers["Docker-Content-Digest"]
 
     def get_manifest(self) -> None:
         self.request("GET", "/v2/bench/manifests/v1", headers=ACCEPT_ALL)
+
+    def get_manifest_by_digest(self) -> None:
+        self.request("GET", f"/v2/bench/manifests/{self.manifest}", headers=ACCEPT_ALL)
 
     def manifests(self) -> float:
         """Return the GETs of a manifest by its tag that are answered in a second, by connections that stay open."""
@@ -176,17 +183,23 @@ def _medians(found: dict[str, list[float]]) -> dict[str, float]:
 def show_calls(benches: dict[str, Bench], proxy: Proxy, size: int) -> None:
     """Show the calls of one request each, or of a few, one registry after the other."""
 
-    def pull_later(bench: Bench) -> None:
-        time.sleep(2)
-        bench.pull()
+    def later(measure: Callable[[Bench], object]) -> Callable[[Bench], object]:
+        def measure_later(bench: Bench) -> None:
+            time.sleep(2)
+            measure(bench)
+
+        return measure_later
 
     measures: dict[str, Callable[[Bench], object]] = {
         f"a push of {size} MB": Bench.push,
         "its pull, at once": Bench.pull,
-        "its pull, two seconds later": pull_later,
+        "its pull, two seconds later": later(Bench.pull),
+        "a HEAD of it, two seconds later": later(Bench.head),
         "pushing a config and a manifest": Bench.push_manifest,
         "a GET of the manifest by tag": Bench.get_manifest,
         "the next one": Bench.get_manifest,
+        "one two seconds later": later(Bench.get_manifest),
+        "a GET by digest, two seconds later": later(Bench.get_manifest_by_digest),
     }
     found: dict[str, dict[str, float]] = {row: {} for row in measures}
     for kind, bench in benches.items():

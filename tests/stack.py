@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from registry_wsgi.api.call import Options
     from registry_wsgi.context import Context
     from registry_wsgi.interfaces import BlobDescriptorCacheProvider, ManifestSigner, StorageDriver
+    from registry_wsgi.storage.witnessed import WitnessedLinks
 
 _CALLS = ("get_content", "put_content", "reader", "writer", "stat", "list", "move", "delete")
 
@@ -82,9 +83,12 @@ def stack_over(
     signer: ManifestSigner | None = None,
     responses: Mapping[str, Any] | None = None,
     believed: float = 0.0,
+    witnessed: WitnessedLinks | None = None,
 ) -> TestApp:
     """Return a stack; with `responses`, the options of the caching layer, that layer is in it."""
-    registry = Registry(driver, cache=cache, delete_enabled=delete_enabled, signer=signer, believed=believed)
+    registry = Registry(
+        driver, cache=cache, delete_enabled=delete_enabled, signer=signer, believed=believed, witnessed=witnessed
+    )
     layers = [Layer("tracing", TracingLayer)]
     if responses is not None:
         layers.append(Layer("caching", CachingLayer, {"driver": driver, "recent": registry.recent, **responses}))

@@ -87,6 +87,7 @@ def _configuration(checked: dict[str, Any], findings: Findings) -> Configuration
         validation=read_validation(checked["validation"]),
         notifications=read_notifications(checked["notifications"], findings),
         responses=read_responses(checked["cache"]["responses"]),
+        links_ttl=checked["cache"]["links"]["ttl"],
         schema1=read_schema1(checked["compatibility"]["schema1"], findings),
         health=read_health(checked["health"]),
         warnings=tuple(findings.warnings),

@@ -267,5 +267,6 @@ class Configuration:
     validation: Validation
     notifications: Notifications
     responses: Responses
+    links_ttl: float
     health: Health
     warnings: tuple[str, ...]

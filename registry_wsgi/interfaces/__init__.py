@@ -31,6 +31,7 @@ from registry_wsgi.interfaces.descriptors import (
     BlobDescriptorService,
     BlobStatter,
     CacheStatistics,
+    LinkWitness,
 )
 from registry_wsgi.interfaces.drivers import (
     CommittingFlushed,
@@ -81,6 +82,7 @@ __all__ = [
     "FileReader",
     "FileWriter",
     "Grant",
+    "LinkWitness",
     "Manifest",
     "ManifestService",
     "ManifestSigner",

@@ -29,12 +29,36 @@ class BlobAccessController(BlobDescriptorService, Protocol):
     def linked(self, ctx: Context, digest: Digest) -> bool:
         """Tell whether the repository has a link to the digest, asking storage itself, now or a moment ago."""
 
+    def known(self, ctx: Context, digest: Digest) -> Descriptor:
+        """Return what `stat` does, for whoever opens the data next: only that tells whether it is there."""
+
 
 class BlobDescriptorCacheProvider(BlobDescriptorService, Protocol):
     """Methods raise Unavailable while what remembers cannot be reached; the provider logs that itself, now and then."""
 
     def repository_scoped(self, name: str) -> BlobDescriptorService:
         """Return the service of one repository; a repository's media types stay in it. Raises NameInvalid."""
+
+
+@runtime_checkable
+class LinkWitness(Protocol):
+    """The ability of a cache provider that processes share to tell one what another saw: a link in storage.
+
+    Of a delete and of a look that it overtook, whichever is told last, the delete counts: what was withdrawn nobody
+    testifies to for as long as was said. Methods raise Unavailable while what remembers cannot be reached.
+    """
+
+    def testify(self, ctx: Context, link: str, seconds: float) -> None:
+        """Say for `seconds` that the link at that path of storage is there, unless somebody does, or has withdrawn it.
+
+        It is not said for any longer where it is said again meanwhile.
+        """
+
+    def testified(self, ctx: Context, link: str) -> bool:
+        """Tell whether somebody says so."""
+
+    def withdraw(self, ctx: Context, link: str, seconds: float) -> None:
+        """Have nobody say so, from this moment on for `seconds`."""
 
 
 @runtime_checkable

@@ -28,13 +28,28 @@ class CachedBlobStatter:
         self._blobs = blobs
 
     def stat(self, ctx: Context, digest: Digest) -> Descriptor:
-        descriptor = self._remembered(ctx, digest)
+        descriptor = self._hit(ctx, digest)
         if descriptor is None:
-            descriptor = self._backend.stat(ctx, digest)
-            self._remember(ctx, digest, descriptor)
-        elif not self._backend.linked(ctx, digest) or not self._blobs.stands(ctx, descriptor.digest):
+            return self._missed(ctx, digest)
+        if not self._blobs.stands(ctx, descriptor.digest):
             self._forget(ctx, digest)
             raise BlobUnknown(digest)
+        return descriptor
+
+    def known(self, ctx: Context, digest: Digest) -> Descriptor:
+        return self._hit(ctx, digest) or self._missed(ctx, digest)
+
+    def _hit(self, ctx: Context, digest: Digest) -> Descriptor | None:
+        """Return what is remembered of a blob whose link stands. Raises BlobUnknown where it does not."""
+        descriptor = self._remembered(ctx, digest)
+        if descriptor is not None and not self._backend.linked(ctx, digest):
+            self._forget(ctx, digest)
+            raise BlobUnknown(digest)
+        return descriptor
+
+    def _missed(self, ctx: Context, digest: Digest) -> Descriptor:
+        descriptor = self._backend.stat(ctx, digest)
+        self._remember(ctx, digest, descriptor)
         return descriptor
 
     def linked(self, ctx: Context, digest: Digest) -> bool:

@@ -192,6 +192,7 @@ class _Collector:
                 return False
             for link in links:
                 self._remove(ctx, link.removesuffix("/link"))
+                self._registry.recent.forget(ctx, link)
             self._remove(ctx, data := paths.blob_data(digest))
             self._remove(ctx, data.removesuffix("/data"))
         self._forget(ctx, digest)

@@ -61,12 +61,15 @@ class LinkedBlobStatter:
                 content = self._driver.get_content(ctx, path)
             except PathNotFound:
                 continue
-            self._recent.saw(path, asked)
+            self._recent.saw(ctx, path, asked)
             return parse_link(content, path)
         raise BlobUnknown(digest)
 
     def stat(self, ctx: Context, digest: Digest) -> Descriptor:
         return self._target.stat(ctx, self.resolve(ctx, digest))
+
+    def known(self, ctx: Context, digest: Digest) -> Descriptor:
+        return self.stat(ctx, digest)
 
     def linked(self, ctx: Context, digest: Digest) -> bool:
         if digest.algorithm != CANONICAL_ALGORITHM:
@@ -92,7 +95,7 @@ class LinkedBlobStatter:
             path = self._link_paths[0](digest)
             asked = time.monotonic()
             self._driver.put_content(ctx, path, canonical.encode())
-            self._recent.saw(path, asked)
+            self._recent.saw(ctx, path, asked)
 
     def set_descriptor(self, ctx: Context, digest: Digest, descriptor: Descriptor) -> None:
         """Do nothing: links hold no descriptor."""
@@ -105,12 +108,13 @@ class LinkedBlobStatter:
             raise BlobUnknown(digest)
 
     def _delete(self, ctx: Context, path: str) -> bool:
+        self._recent.forget(ctx, path)
         try:
             self._driver.delete(ctx, path)
         except PathNotFound:
             return False
         finally:
-            self._recent.forget(path)
+            self._recent.forget(ctx, path)
         return True
 
 
@@ -165,7 +169,7 @@ class LinkedBlobStore:
         return self._blobs.get(ctx, self._links.resolve(ctx, digest))
 
     def open(self, ctx: Context, digest: Digest) -> tuple[Descriptor, FileReader]:
-        descriptor = self._access.stat(ctx, digest)
+        descriptor = self._access.known(ctx, digest)
         return descriptor, self._blobs.open(ctx, descriptor.digest)
 
     def url(self, ctx: Context, descriptor: Descriptor, method: str) -> str:

@@ -72,6 +72,11 @@ def layer_link(name: str, digest: Digest) -> str:
     return f"{REPOSITORIES}/{name}/_layers/{digest.replace(':', '/')}/link"
 
 
+def is_layer_link(path: str) -> bool:
+    """Tell a link of `layer_link` from those of manifests and tags; no name of a repository has `_` at a start."""
+    return "/_layers/" in path
+
+
 def manifests(name: str) -> str:
     return f"{REPOSITORIES}/{name}/_manifests"
 

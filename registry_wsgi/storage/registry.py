@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         StorageDriver,
     )
     from registry_wsgi.reference import Reference
+    from registry_wsgi.storage.witnessed import WitnessedLinks
 
 _HOLDERS_TRIED = 1000
 _FETCHERS = 8
@@ -46,7 +47,7 @@ class Registry:
     `cache` remembers descriptors; without one every look-up asks the driver. `validation` says what manifests must
     be beyond their format. `delete_enabled`
     allows blobs, manifests and tags to be deleted. A `signer` allows manifests of schema 1 to be pushed. A link that
-    was seen is believed for `believed` seconds by whoever reads.
+    was seen is believed for `believed` seconds by whoever reads, and that of a layer longer if `witnessed` says so.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Registry:
         delete_enabled: bool = False,
         signer: ManifestSigner | None = None,
         believed: float = 0.0,
+        witnessed: WitnessedLinks | None = None,
     ) -> None:
         self.driver = driver
         self.cache = cache
@@ -65,7 +67,7 @@ class Registry:
         self.delete_enabled = delete_enabled
         self.signer = signer
         self.blobs = GlobalBlobStore(driver)
-        self.recent = RecentLinks(driver, believed)
+        self.recent = RecentLinks(driver, believed, witnessed)
 
     @cached_property
     def fetchers(self) -> ThreadPoolExecutor:

@@ -45,6 +45,9 @@ class DescriptorsAlone:
     def resolve(self, ctx: Context, digest: Digest) -> Digest:
         return self.stat(ctx, digest).digest
 
+    def known(self, ctx: Context, digest: Digest) -> Descriptor:
+        return self.stat(ctx, digest)
+
     def linked(self, ctx: Context, digest: Digest) -> bool:
         try:
             self.stat(ctx, digest)

@@ -10,7 +10,8 @@
             ...  # where there can be one: a second provider that knows what the first one is told
 
 It holds the rules of distribution 2.8's suite, what keeps one repository's knowledge from another's, and what makes a
-provider good enough to be the only one who knows: a registry without links runs on it.
+provider good enough to be the only one who knows: a registry without links runs on it. Of a provider that is a
+LinkWitness it holds what processes tell each other.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from registry_wsgi.context import Context
 from registry_wsgi.descriptor import OCTET_STREAM, Descriptor, Digest
 from registry_wsgi.errors import BlobUnknown, DigestInvalid, NameInvalid
 from registry_wsgi.interfaces import CacheStatistics
+from registry_wsgi.testing._caches_links import LinkWitnessSuite
 from registry_wsgi.testing._caches_primary import PrimaryStoreSuite
 from registry_wsgi.testing._together import together
 
@@ -58,7 +60,7 @@ SCOPED: Scope = lambda provider: provider.repository_scoped("a/b")  # noqa: E731
 scopes = pytest.mark.parametrize("scope", [GLOBAL, SCOPED], ids=["global", "of a repository"])
 
 
-class CacheProviderSuite(PrimaryStoreSuite):
+class CacheProviderSuite(PrimaryStoreSuite, LinkWitnessSuite):
     """What a `BlobDescriptorCacheProvider` has to do. Subclass it and give the fixture `provider`."""
 
     @pytest.fixture

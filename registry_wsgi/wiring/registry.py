@@ -12,6 +12,7 @@ from registry_wsgi.errors import ConfigurationError, why
 from registry_wsgi.storage import paths
 from registry_wsgi.storage.registry import Registry
 from registry_wsgi.storage.validation import ManifestValidation, Platform, URLRules
+from registry_wsgi.storage.witnessed import witnessed_links
 
 if TYPE_CHECKING:
     from registry_wsgi.config import Configuration, Schema1, Validation
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 def create_registry(config: Configuration, measurements: Measurements | None = None) -> Registry:
     """Return the Namespace over the configured driver and cache, which are measured if there is where to put it."""
     driver, cache = create_driver(config), create_cache(config)
+    witnessed = witnessed_links(driver, cache, config.links_ttl)
     if measurements is not None:
         from registry_wsgi.cache.measured import MeasuredCacheProvider  # noqa: PLC0415 - where it is configured
 
@@ -34,6 +36,7 @@ def create_registry(config: Configuration, measurements: Measurements | None = N
         delete_enabled=config.storage.delete_enabled,
         signer=create_signer(config.schema1),
         believed=config.responses.ttl if calls_count(driver) else 0.0,
+        witnessed=witnessed,
     )
 
 

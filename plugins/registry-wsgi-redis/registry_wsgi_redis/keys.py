@@ -3,9 +3,10 @@
     blobs::<digest>                        hash: digest, size, mediatype   what is known of a digest anywhere
     repository::<name>::blobs              set of digests                  what the repository has
     repository::<name>::blobs::<digest>    hash: mediatype, digest, size   what it is there
+    link::<path>                           `there`, `gone`                 what was seen of a link in storage; expires
 
-Only the set tells what a repository has; an entry of the first kind grants nothing. `digest` and `size` of the last
-one are ours: with them a repository keeps what it was told, whatever other repositories delete.
+Only the set tells what a repository has; an entry of the first kind grants nothing. `digest` and `size` of the third
+one are ours: with them a repository keeps what it was told, whatever other repositories delete. So is the last one.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ class Keys:
 
     def member(self, name: str, digest: str) -> str:
         return f"repository::{self._tag(name)}::blobs::{digest}"
+
+    def link(self, path: str) -> str:
+        return f"link::{path}"
 
     def _tag(self, name: str) -> str:
         return f"{{{name}}}" if self.tagged else name

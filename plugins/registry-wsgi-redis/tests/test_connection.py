@@ -49,8 +49,9 @@ def test_a_password_logs_the_default_user_in(start_redis):
 
 
 def test_a_user_needs_no_more_than_the_keys_of_the_cache(start_redis):
-    commands = "+multi +exec +hset +hsetnx +hmget +sadd +srem +sismember +del"
-    server = start_redis("--user", "registry", "on", ">secret", "~blobs::*", "~repository::*", *commands.split())
+    commands = "+multi +exec +hset +hsetnx +hmget +sadd +srem +sismember +del +get +set"
+    keys = ("~blobs::*", "~repository::*", "~link::*")
+    server = start_redis("--user", "registry", "on", ">secret", *keys, *commands.split())
     provider = RedisCacheProvider(addr=server.address, username="registry", password="secret")
     assert works(provider)
     scoped = provider.repository_scoped("a/b")
@@ -58,6 +59,10 @@ def test_a_user_needs_no_more_than_the_keys_of_the_cache(start_redis):
     scoped.clear(CTX, DIGEST)
     with pytest.raises(BlobUnknown):
         scoped.stat(CTX, DIGEST)
+    provider.testify(CTX, "/a/link", 60.0)
+    assert provider.testified(CTX, "/a/link")
+    provider.withdraw(CTX, "/a/link", 60.0)
+    assert not provider.testified(CTX, "/a/link")
 
 
 def test_a_database_and_a_name_are_chosen(redis):

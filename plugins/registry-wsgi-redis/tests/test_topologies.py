@@ -155,10 +155,10 @@ def keys_of(name):
 
 
 def test_a_user_of_a_cluster_needs_no_more_than_the_keys_and_where_they_are(cluster):
-    commands = "+multi +exec +hset +hsetnx +hmget +sadd +srem +sismember +del +cluster|slots +command"
+    commands = "+multi +exec +hset +hsetnx +hmget +sadd +srem +sismember +del +get +set +cluster|slots +command"
     for node in cluster:
         with node.client() as client:
-            rules = ["reset", "on", ">secret", "~blobs::*", "~repository::*", *commands.split()]
+            rules = ["reset", "on", ">secret", "~blobs::*", "~repository::*", "~link::*", *commands.split()]
             client.execute_command("ACL SETUSER", "registry", *rules)
     addresses = [node.address for node in cluster]
     scoped = RedisCacheProvider(addrs=addresses, username="registry", password="secret").repository_scoped("a")

@@ -6,6 +6,7 @@ import itertools
 from contextlib import closing
 
 import pytest
+from registry_wsgi_redis import RedisCacheProvider
 from registry_wsgi_s3 import S3Driver
 
 from registry_wsgi import mediatypes
@@ -13,8 +14,10 @@ from registry_wsgi.cache.inmemory import InMemoryCacheProvider
 from registry_wsgi.context import Context
 from registry_wsgi.storage import collection
 from registry_wsgi.storage.purge import purge_uploads
+from registry_wsgi.storage.witnessed import witnessed_links
 from registry_wsgi.testing._drivers_case import seeded
 from tests.api.inprocess import InProcess
+from tests.redis_servers import RedisServer
 from tests.stack import image_manifest, stack_over
 from tests.waiting import until
 from tests.wire import digest_of
@@ -127,6 +130,37 @@ def test_a_pull_of_a_blob_takes_two_calls_where_its_link_was_not_seen(counted, p
     proxy.taken()
     assert client.blob("a", digest_of(LAYER)).body == LAYER
     assert proxy.taken() == {"HeadObject": 1, "GetObject": 1}
+
+
+@pytest.fixture
+def redis(tmp_path):
+    server = RedisServer(tmp_path)
+    server.start()
+    yield server
+    server.stop()
+
+
+def sharing(driver, redis, believed=1e-9):
+    """Return a client of a process that shares a Redis, and by itself believes what it saw for a moment."""
+    cache = RedisCacheProvider(addr=redis.address)
+    links = witnessed_links(driver, cache, seconds=3600)
+    return InProcess(stack_over(driver, cache=cache, believed=believed, witnessed=links))
+
+
+def test_a_pull_of_a_blob_takes_one_call_where_any_process_with_the_same_redis_saw_its_link(
+    driver, counted, proxy, redis
+):
+    sharing(driver, redis).push_blob("a", LAYER)
+    client = sharing(counted, redis)
+    for _ in range(2):
+        assert client.blob("a", digest_of(LAYER)).body == LAYER
+        assert proxy.taken() == {"GetObject": 1}
+    assert client.request("HEAD", f"/v2/a/blobs/{digest_of(LAYER)}").status == 200
+    assert proxy.taken() == {"HeadObject": 1}  # of the data: that was not seen by this process yet
+    assert client.request("HEAD", f"/v2/a/blobs/{digest_of(LAYER)}").status == 200
+    assert proxy.taken() == {}
+    assert sharing(driver, redis).delete("a", "blobs", digest_of(LAYER)) == 202
+    assert client.blob("a", digest_of(LAYER)).status == 404
 
 
 def test_the_purger_finds_and_aborts_what_a_killed_process_left(driver, counted, proxy):

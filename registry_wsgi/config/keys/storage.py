@@ -91,4 +91,11 @@ KEYS: Final = (
         DURATION,
         1.0,
     ),
+    ours(
+        "cache.links.ttl",
+        "how long the link of a layer that one process saw is believed by all that share a Redis, where each look at "
+        "storage is a call; deletes are [told through it](scaling.md#deletes); 0 is not at all",
+        DURATION,
+        60.0,
+    ),
 )
