@@ -6,10 +6,10 @@ all. So a page that begins in the middle is read from the keys, where they are e
 
 from __future__ import annotations
 
-import re
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from registry_wsgi.drivers import flat
 from registry_wsgi.errors import PathNotFound
 from registry_wsgi_objectstore.pieces import is_own
 
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
     from registry_wsgi_objectstore.objects import Objects
 
-_NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
-_BEFORE_SLASH: Final = "-."
-"""What a name may have that comes before the slash in byte order."""
 _KEYS_OF_A_NAME: Final = 4
 """So many keys are read for each name that a page wants: a tag has two, and two more when it was moved."""
 _LEAST: Final = 1000
@@ -49,12 +46,10 @@ def is_directory(objects: Objects, path: str) -> bool:
 def _from_keys(objects: Objects, path: str, after: str, limit: int) -> list[str] | None:
     """Return the names after `after`, at least `limit` of them or all; None where the keys that are read have fewer.
 
-    That is so where there is much below each name. Keys are ordered otherwise than names: those of the directory `a`
-    begin with `a/`, and come after `a-b` and `a.b`. So a directory with a name that the last key begins with may be
-    missing, and is asked for.
+    That is so where there is much below each name. What the order of keys hides is asked for, see `flat`.
     """
     most = max(_LEAST, _KEYS_OF_A_NAME * limit)
-    keys = [found.path for found in islice(objects.below(path, after=_as_key(after)), most)]
+    keys = [found.path for found in islice(objects.below(path, after=_key_after(after)), most)]
     names = {name for name in _names(keys, path) if name > after}
     if len(keys) < most:
         if not names and not is_directory(objects, path):
@@ -64,7 +59,7 @@ def _from_keys(objects: Objects, path: str, after: str, limit: int) -> list[str]
         return None
     parent = path.rstrip("/")
     last = keys[-1].removeprefix(f"{parent}/")
-    names |= {name for name in _hidden_by(last) if name > after and is_directory(objects, f"{parent}/{name}")}
+    names.update(flat.hidden_by(last, after, lambda name: is_directory(objects, f"{parent}/{name}")))
     return sorted(names)
 
 
@@ -77,14 +72,6 @@ def _names(paths: Iterable[str], directory: str) -> Iterator[str]:
             yield name
 
 
-def _as_key(after: str) -> str:
-    """Return the part of `after` that every store orders in the same way; obstore refuses dots alone."""
-    match = _NAME.match(after)
-    return match[0] if match and match[0].strip(".") else ""
-
-
-def _hidden_by(key: str) -> Iterator[str]:
-    name = key.partition("/")[0]
-    for position, character in enumerate(name):
-        if position and character in _BEFORE_SLASH:
-            yield name[:position]
+def _key_after(after: str) -> str:
+    key = flat.key_after(after)
+    return key if key.strip(".") else ""  # obstore refuses dots alone

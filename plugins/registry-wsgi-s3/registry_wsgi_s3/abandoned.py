@@ -9,7 +9,8 @@ from registry_wsgi.errors import PathNotFound
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from registry_wsgi_s3.bucket import Bucket, Upload
+    from registry_wsgi_s3.bucket import Bucket
+    from registry_wsgi_s3.records import Upload
 
 
 def abandoned(bucket: Bucket, before: float, *, dry_run: bool) -> Iterator[str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError
 from urllib3.exceptions import HTTPError
@@ -13,52 +11,15 @@ from registry_wsgi.errors import DriverError
 from registry_wsgi_s3 import access
 from registry_wsgi_s3.failures import translated
 from registry_wsgi_s3.hot import HotCalls
+from registry_wsgi_s3.records import Listed, Object, Part, Upload, described
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from registry_wsgi_s3.section import Section
 
 BATCH = 1000
 """The keys that are listed, or deleted, with one request at most."""
-_METADATA: Final = "x-amz-meta-"
-
-
-@dataclass(frozen=True, slots=True)
-class Object:
-    """What the store says of an object. `age` is in seconds, by the clock of the store alone."""
-
-    size: int
-    modified: float
-    etag: str
-    age: float
-    metadata: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One part of a multipart upload as the store knows it."""
-
-    size: int
-    etag: str
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A page of a listing: keys with their sizes and times, and the prefixes that stand for directories."""
-
-    keys: Sequence[str]
-    prefixes: Sequence[str]
-    token: str
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A multipart upload in progress."""
-
-    id: str
-    key: str
-    initiated: float
 
 
 class Bucket:
@@ -95,7 +56,7 @@ class Bucket:
         asked |= {"IfMatch": etag} if etag else {}
         with self._translated(key, "GetObject"):
             answer, body = self._hot.ask("GetObject", key, asked)
-            return _object(answer, offset), body
+            return described(answer, offset), body
 
     def content(self, key: str) -> tuple[Object, bytes]:
         """Return what is known of a small object and all its bytes."""
@@ -107,7 +68,7 @@ class Bucket:
         answer, body = self._hot.ask("GetObject", key)
         try:
             with body:
-                return _object(answer), body.read()
+                return described(answer), body.read()
         except (BotoCoreError, HTTPError, OSError):
             if tries == 1:
                 raise
@@ -115,7 +76,7 @@ class Bucket:
 
     def head(self, key: str) -> Object:
         with self._translated(key, "HeadObject"):
-            return _object(self._hot.ask("HeadObject", key)[0])
+            return described(self._hot.ask("HeadObject", key)[0])
 
     def delete(self, keys: Sequence[str]) -> None:
         """Delete the objects, whether they are there or not, a thousand with one request."""
@@ -217,15 +178,3 @@ class Bucket:
 
     def _translated(self, key: str, operation: str) -> Any:
         return translated(self.driver, self.path(key), operation)
-
-
-def _object(headers: Mapping[str, str], offset: int = 0) -> Object:
-    modified = parsedate_to_datetime(headers["last-modified"]).timestamp()
-    date = headers.get("date")
-    return Object(
-        size=int(headers["content-length"]) + offset,
-        modified=modified,
-        etag=headers.get("etag", ""),
-        age=parsedate_to_datetime(date).timestamp() - modified if date else 0.0,
-        metadata={name[len(_METADATA) :]: value for name, value in headers.items() if name.startswith(_METADATA)},
-    )

@@ -10,7 +10,8 @@ from registry_wsgi.errors import DriverError
 from registry_wsgi_s3.section import LARGEST_PART
 
 if TYPE_CHECKING:
-    from registry_wsgi_s3.bucket import Bucket, Object, Part
+    from registry_wsgi_s3.bucket import Bucket
+    from registry_wsgi_s3.records import Object, Part
     from registry_wsgi_s3.section import Sizes
 
 

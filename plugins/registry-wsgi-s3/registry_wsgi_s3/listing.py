@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
+from registry_wsgi.drivers import flat
 from registry_wsgi.errors import PathNotFound
 from registry_wsgi_s3.bucket import BATCH
 
@@ -13,9 +13,6 @@ if TYPE_CHECKING:
 
     from registry_wsgi_s3.bucket import Bucket
 
-_NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
-_BEFORE_SLASH: Final = "-."
-"""What a name may have that comes before the slash in byte order."""
 _SPARE: Final = 4
 """How many more than a page needs are asked for: directories of which only the prefix comes after where it begins."""
 
@@ -37,15 +34,10 @@ def children(bucket: Bucket, path: str) -> list[str]:
 
 
 def children_after(bucket: Bucket, path: str, after: str, limit: int) -> list[str]:
-    """Return the first `limit` names after `after` in the byte order of names. Raises PathNotFound.
-
-    The store lists keys, where the directory `a` is `a/` and comes after `a-b` and `a.b`. So of what a page of keys
-    does not show, only directories with a name that its last key begins with can belong before that key: for those
-    the store is asked one by one, and there are as many as the key has dots and dashes.
-    """
+    """Return the first `limit` names after `after` in the byte order of names, see `flat`. Raises PathNotFound."""
     prefix = directory_key(bucket, path)
     names: set[str] = set()
-    begin, token = _as_key(after), ""
+    begin, token = flat.key_after(after), ""
     while True:
         wanted = min(BATCH, limit - len(names) + _SPARE)
         page = bucket.list(prefix, after=prefix + begin if begin else "", token=token, limit=wanted, delimiter="/")
@@ -55,7 +47,7 @@ def children_after(bucket: Bucket, path: str, after: str, limit: int) -> list[st
             break
         if len(names) >= limit:
             last = max((*page.keys, *page.prefixes))[len(prefix) :]
-            names.update(name for name in _hidden_by(last) if name > after and _has_any(bucket, f"{prefix}{name}/"))
+            names.update(flat.hidden_by(last, after, lambda name: _has_any(bucket, f"{prefix}{name}/")))
             break
     if not names and path != "/" and not _has_any(bucket, prefix):
         raise PathNotFound(bucket.driver, path)
@@ -111,20 +103,8 @@ def _names(prefix: str, keys: Iterable[str]) -> Iterator[str]:
     """Yield the names of a registry's own: unfinished writes have others."""
     for key in keys:
         name = key[len(prefix) :].rstrip("/")
-        if _NAME.fullmatch(name):
+        if flat.NAME.fullmatch(name):
             yield name
-
-
-def _as_key(after: str) -> str:
-    """Return the part of `after` that every store orders in the same way."""
-    match = _NAME.match(after)
-    return match[0] if match else ""
-
-
-def _hidden_by(key: str) -> Iterator[str]:
-    for position, character in enumerate(key):
-        if position and character in _BEFORE_SLASH:
-            yield key[:position]
 
 
 def _has_any(bucket: Bucket, prefix: str) -> bool:

@@ -10,7 +10,8 @@ from registry_wsgi_s3.section import SMALLEST_PART
 from registry_wsgi_s3.state import State
 
 if TYPE_CHECKING:
-    from registry_wsgi_s3.bucket import Bucket, Part
+    from registry_wsgi_s3.bucket import Bucket
+    from registry_wsgi_s3.records import Part
 
 
 def recovered(bucket: Bucket, key: str, state: State) -> State:

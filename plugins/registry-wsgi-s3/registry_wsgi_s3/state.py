@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from registry_wsgi.errors import DriverError, PathBusy, PathNotFound
-from registry_wsgi_s3.bucket import Part
 from registry_wsgi_s3.failures import NotImplementedByStore, Unmet
+from registry_wsgi_s3.records import Part
 
 if TYPE_CHECKING:
     from registry_wsgi_s3.bucket import Bucket

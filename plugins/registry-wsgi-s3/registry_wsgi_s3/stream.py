@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from concurrent.futures import Executor, Future
 
-    from registry_wsgi_s3.bucket import Bucket, Part
+    from registry_wsgi_s3.bucket import Bucket
+    from registry_wsgi_s3.records import Part
     from registry_wsgi_s3.section import Sizes
 
 IN_FLIGHT: Final = 2
