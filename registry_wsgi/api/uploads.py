@@ -132,6 +132,7 @@ def _receive(call: Call, upload: BlobWriter, algorithm: str) -> None:
         if declared is not None and call.body.received > declared:
             raise SizeInvalid(f"the body is longer than the {declared} bytes of its Content-Range")
         upload.write(block)
+        del block  # or 16 uploads at once would hold 1 MB more while they wait for their next
     if declared is not None and call.body.received != declared:
         raise SizeInvalid(f"the body has {call.body.received} bytes, and its Content-Range {declared}")
 

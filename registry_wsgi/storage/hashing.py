@@ -23,8 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _VERSION = 3
-_CONTEXT_SIZES = {"sha256": 112, "sha384": 216, "sha512": 216}
-"""Bytes of SHA256_CTX and SHA512_CTX, the same in OpenSSL 1.1 and 3 on every platform."""
+_SIZES = {"sha256": (112, 32), "sha384": (216, 48), "sha512": (216, 64)}
+"""Bytes of the context, SHA256_CTX or SHA512_CTX, the same in OpenSSL 1.1 and 3 on every platform; and of the digest.
+
+What asks `hashlib` for a hash has OpenSSL go through its providers, of which 1.2 MB stay in a process's memory: where
+uploads are taken nobody does.
+"""
 
 
 class _Hash(Protocol):
@@ -81,6 +85,11 @@ class RunningDigest:
         return running
 
 
+def choose_library() -> None:
+    """Find what to hash with, before an upload has to; a process that is forked knows it then."""
+    _library_name()
+
+
 def recorded_digests(record: bytes, offset: int) -> Mapping[str, Digest]:
     """Return the digests of the first `offset` bytes as recorded, by their algorithms; none of another offset."""
     saved = _parse(record, offset)
@@ -97,7 +106,9 @@ def _parse(record: bytes, offset: int) -> dict[str, Any] | None:
 
 
 def _checksum(content: bytes) -> bytes:
-    return hashlib.sha256(content).hexdigest().encode()
+    running = _new(CANONICAL_ALGORITHM)
+    running.update(content)
+    return running.hexdigest().encode()
 
 
 def _new(algorithm: str) -> _Hash:
@@ -127,10 +138,9 @@ class _LibcryptoHash:
         name = algorithm.upper()
         # By its attribute a function is made once; by its name in brackets it would be made anew each time.
         self._update = getattr(library, f"{name}_Update")
-        self._update.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t]
         self._final = getattr(library, f"{name}_Final")
-        self._length = hashlib.new(algorithm).digest_size
-        self._context = ctypes.create_string_buffer(_CONTEXT_SIZES[algorithm])
+        context, self._length = _SIZES[algorithm]
+        self._context = ctypes.create_string_buffer(context)
         if state is None:
             getattr(library, f"{name}_Init")(self._context)
         else:
@@ -159,7 +169,10 @@ def _library() -> ctypes.CDLL | None:
 
         library = ctypes.CDLL(_hashlib.__file__)
         library.OpenSSL_version.restype = ctypes.c_char_p
-        agrees = all(_agrees_with_hashlib(library, algorithm) for algorithm in _CONTEXT_SIZES)
+        for algorithm in _SIZES:
+            update = getattr(library, f"{algorithm.upper()}_Update")
+            update.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t]
+        agrees = all(_agrees_with_hashlib(library, algorithm) for algorithm in _SIZES)
     except (ImportError, AttributeError, OSError):
         return None
     return library if agrees else None

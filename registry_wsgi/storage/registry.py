@@ -13,6 +13,7 @@ from registry_wsgi.reference import check_name
 from registry_wsgi.storage import catalog, paths
 from registry_wsgi.storage.blobs import GlobalBlobStore
 from registry_wsgi.storage.cached import CachedBlobStatter
+from registry_wsgi.storage.hashing import choose_library
 from registry_wsgi.storage.linked import LinkedBlobStatter, LinkedBlobStore
 from registry_wsgi.storage.manifests import ManifestStore
 from registry_wsgi.storage.recent import RecentLinks
@@ -68,6 +69,7 @@ class Registry:
         self.signer = signer
         self.blobs = GlobalBlobStore(driver)
         self.recent = RecentLinks(driver, believed, witnessed)
+        choose_library()
 
     @cached_property
     def fetchers(self) -> ThreadPoolExecutor:
