@@ -12,7 +12,8 @@ the writer names what it relies on, digest by digest, in the same manner: it wri
 `deleting`, where the collector writes `deleting` and then looks for `kept`.
 
 Nearly always none runs. That is asked once in `REMEMBERED` seconds, which is right as long as the collector waits for
-`SETTLING` before it reads, and says that it runs for `LINGERING` after its last delete.
+`SETTLING` before it reads, and says that it runs for `LINGERING` after its last delete. For one that was killed a
+writer says that it has ended, when it has been dead for so long.
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ class CollectionWatch:
 
     def __init__(self, driver: StorageDriver) -> None:
         self._driver = driver
-        self._idle_until = 0.0
+        self._idle_until = self._look_again = 0.0
+        self._dead: tuple[float, float] | None = None
+        """When a collection began that was found dead, as storage has it, and when it was found, by our clock."""
 
     def keep(self, ctx: Context, digests: Collection[Digest]) -> bool:
         """Tell a collection what is relied on; return whether it may be gone already, so that it is to be looked for.
@@ -66,9 +69,33 @@ class CollectionWatch:
         asked = time.monotonic()
         if asked < self._idle_until:
             return True
-        if exists(self._driver, ctx, paths.COLLECTION_RUNNING):
+        if exists(self._driver, ctx, paths.COLLECTION_RUNNING) and not self._ended(ctx, asked):
             return False
         self._idle_until = asked + REMEMBERED
+        return True
+
+    def _ended(self, ctx: Context, now: float) -> bool:
+        """Say that it has ended in the place of a collector that has been dead for `LINGERING`, and tell whether."""
+        if now < self._look_again:
+            return False
+        self._look_again = now + REMEMBERED
+        try:
+            turn = self._driver.writer(ctx, paths.COLLECTION_TURN)
+        except PathBusy:
+            return False
+        try:
+            began = self._driver.stat(ctx, paths.COLLECTION_RUNNING).modified
+            if self._dead is None or self._dead[0] != began:
+                self._dead = began, now
+            if now - self._dead[1] < LINGERING:
+                return False
+            # What else it has told stays for the next one: to delete it all may take longer than the turn is ours.
+            self._driver.delete(ctx, paths.COLLECTION_RUNNING)
+            ctx.warning("a garbage collection was killed; the next one does what it has left")
+        except PathNotFound:
+            pass
+        finally:
+            turn.close()
         return True
 
     def _check_dead(self, ctx: Context, digest: Digest) -> None:

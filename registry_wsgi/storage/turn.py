@@ -66,8 +66,8 @@ class CollectionTurn:
 def turn(ctx: Context, driver: StorageDriver, *, offline: bool = False) -> Iterator[CollectionTurn]:
     """Take the turn, and tell everybody until those who could not be told have ended; `offline`, nobody is there.
 
-    Raises PathBusy while another has the turn. A process that is killed, or fails, leaves what it told standing until
-    the next one: those who write go on naming what they rely on, and are not held up by it.
+    Raises PathBusy while another has the turn. A process that is killed, or fails, leaves what it told standing: those
+    who write go on naming what they rely on until one of them sees that it is dead, and are not held up by it.
     """
     held = driver.writer(ctx, paths.COLLECTION_TURN)
     try:

@@ -16,6 +16,8 @@ from registry_wsgi import mediatypes
 from registry_wsgi.context import Context
 from registry_wsgi.descriptor import Digest
 from registry_wsgi.drivers.inmemory import InMemoryDriver
+from registry_wsgi.storage import paths
+from registry_wsgi.storage.collection import LINGERING, exists
 from registry_wsgi.storage.garbage import collect
 from registry_wsgi.storage.registry import Registry
 from tests.garbage.actors import Actor, Stepping
@@ -185,3 +187,51 @@ def test_a_collection_that_is_killed_leaves_a_registry_that_is_whole(schedules: 
         clock.pass_(2 * HOUR)
         collect(Context(), Registry(driver), grace=HOUR)
         check(driver, before.acknowledged)
+
+
+def _calls_of(push: Callable[[Client], bool], clock: Clock) -> int:
+    client = Client(Stepping(aged(clock)))
+    return Actor(lambda: push(client)).finish()
+
+
+@pytest.mark.parametrize("schedules", [12, pytest.param(2000, marks=pytest.mark.soak)])
+def test_writers_end_a_collection_that_was_killed_and_lose_nothing_by_it(schedules: int, clock: Clock) -> None:
+    rng = random.Random(SEED)
+    calls = collector(aged(clock)).finish()
+    pushing = {push: _calls_of(push, clock) for push in PUSHES.values()}
+    for number in range(schedules):
+        push = list(PUSHES.values())[number % len(PUSHES)]
+        driver = aged(clock)
+        client, others = Client(Stepping(driver)), Client(driver)
+        collected, pushed = collector(driver), Actor(lambda client=client, push=push: push(client))  # type: ignore[misc]
+        for _ in range(rng.choice((1, 2))):
+            pushed.go(rng.randrange(pushing[push]))
+            collected.go(rng.randrange(1, calls))
+        collected.kill()
+        looks = 0
+        while exists(driver, Context(), paths.COLLECTION_RUNNING):
+            assert looks <= LINGERING / 10 + 2, "it ends when it has been dead for a while"
+            others.blob("other", b"another blob")
+            clock.pass_(10)
+            looks += 1
+        pushed.finish()
+        check(driver, [*client.acknowledged, *others.acknowledged])
+
+
+def test_a_collection_that_lives_is_not_ended_however_long_it_takes(clock: Clock) -> None:
+    driver = aged(clock)
+    client, collected = Client(driver), collector(driver)
+    collected.go(15)
+    for _ in range(20):
+        assert client.blob("other", b"another blob")
+        clock.pass_(10)
+    assert exists(driver, Context(), paths.COLLECTION_RUNNING)
+    collected.kill()
+    assert client.blob("other", b"another blob")
+    clock.pass_(10)
+    again = collector(driver)
+    again.go(2)
+    again.kill()
+    clock.pass_(LINGERING - 10)
+    assert client.blob("other", b"another blob")
+    assert exists(driver, Context(), paths.COLLECTION_RUNNING), "of another collection it is told anew"
