@@ -7,11 +7,10 @@ import shutil
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
-import hypothesis
 import pytest
 
 from registry_wsgi import logs
-from tests import packaging, servers, storages
+from tests import packaging, servers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -33,21 +32,6 @@ class Serve(Protocol):
         environment: Mapping[str, str] | None = None,
         answers: Callable[[servers.Server], bool] | None = None,
     ) -> servers.Server: ...
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Tests that use `registry` can be run against docker-registry, to see which of the two a failure is about."""
-    parser.addoption("--registry", choices=sorted(servers.KINDS), default="granian")
-    parser.addoption("--storage-driver", choices=storages.NAMES, default="default")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    # How long an example takes says more of what else the machine does.
-    hypothesis.settings.register_profile(
-        "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-    )
-    hypothesis.settings.load_profile("unhurried")
-    storages.choose(config.getoption("--storage-driver"))
 
 
 @contextmanager
@@ -127,7 +111,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
 
 @pytest.fixture(scope="session")
 def registry(request: pytest.FixtureRequest, serve_for_session: Serve) -> servers.Server:
-    """One registry for all tests that need no other: filesystem storage, deletion on. Use own repositories."""
+    """One registry for all tests that need no other, with deletion on. Use own repositories."""
     return serve_for_session(kind=request.config.getoption("--registry"))
 
 

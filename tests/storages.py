@@ -7,14 +7,17 @@ what the registry itself answers. Tests that are about one driver, or about redi
 from __future__ import annotations
 
 import itertools
+import json
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from registry_wsgi import plugins
 from registry_wsgi.context import Context
-from registry_wsgi.drivers.inmemory import InMemoryDriver
+from registry_wsgi.errors import PathNotFound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,29 +27,79 @@ if TYPE_CHECKING:
 NAMES = ("default", "s3", "azure")
 PROJECT = Path(__file__).parents[1]
 PART = ("tests/api/test_resuming.py", "tests/api/test_mounting.py")
-"""What `make test` runs over each store; `make test-stores` runs all that has to do with storage."""
+"""What `make test` runs over each store; `make test-stores` runs all."""
 
 _chosen = "default"
 _numbers = itertools.count()
 
 
 def choose(name: str) -> None:
-    """Take one of NAMES for all tests of this process."""
+    """Take one of NAMES for all tests of this process, before any of them is imported."""
     global _chosen  # noqa: PLW0603 - set once, before the first test
     _chosen = name
 
 
+def is_chosen() -> bool:
+    """Return whether the tests run over a store, and not over memory and files."""
+    return _chosen != "default"
+
+
+def files_only(why: str) -> pytest.MarkDecorator:
+    """Mark tests of what a directory has and no object store: they are skipped over one, and say `why`."""
+    return pytest.mark.skipif(is_chosen(), reason=f"files only: {why}")
+
+
+def kinds() -> tuple[str, ...]:
+    """Return the names of the drivers over which goes what is true of any: files first, or the chosen store alone."""
+    return (_chosen,) if is_chosen() else ("filesystem", "inmemory")
+
+
+def sampled(count: int) -> int:
+    """Return how many random cases to try where `count` are for memory and files: over a store each takes longer."""
+    return max(2, count // 5) if is_chosen() else count
+
+
+def section(directory: Path, kind: str = "") -> dict[str, Any]:
+    """Return the storage's part of a configuration, of one of `kinds()`: the same directory is the same store.
+
+    That in memory is an empty one each time.
+    """
+    kind = kind or kinds()[0]
+    if kind == "inmemory":
+        return {kind: {}}
+    if kind == "filesystem":
+        return {kind: {"rootdirectory": str(directory)}}
+    return {kind: _section_of_store(str(directory)), "redirect": {"disable": True}}
+
+
+def environment(directory: Path) -> dict[str, str]:
+    """Return the variables that put the storage of a configuration there, wherever it has its own."""
+    if is_chosen():
+        return {"REGISTRY_STORAGE": json.dumps(section(directory))}
+    return {"REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY": str(directory)}
+
+
+def new_section() -> dict[str, Any]:
+    """Return the storage's part of a configuration over an empty store, in memory unless a store is chosen."""
+    return section(Path(f"new/{next(_numbers)}"), kinds()[-1])
+
+
+def driver_at(directory: Path, kind: str = "") -> StorageDriver:
+    """Return a driver over what a server with `section(directory, kind)` stores."""
+    return driver_of(section(directory, kind))
+
+
 def new_driver() -> StorageDriver:
     """Return a driver over an empty store of its own."""
-    if _chosen == "default":
-        return InMemoryDriver()
-    return _built(*_store(f"drivers/{next(_numbers)}"))
+    return driver_of(new_section())
 
 
-def driver_at(directory: Path) -> StorageDriver:
-    """Return a driver over what a server with `section(directory)` stores."""
-    driver, *_ = section(directory).items()
-    return _built(*driver)
+def children(driver: StorageDriver, path: str) -> list[str]:
+    """Return the paths in a directory, none where there is no directory: a store does not keep one that is empty."""
+    try:
+        return driver.list(Context(), path)
+    except PathNotFound:
+        return []
 
 
 def files_at(directory: Path, below: str = "/docker/registry/v2") -> Iterator[tuple[str, bytes]]:
@@ -63,27 +116,21 @@ def _files(driver: StorageDriver, path: str) -> Iterator[tuple[str, bytes]]:
             yield child, driver.get_content(ctx, child)
 
 
-def section(directory: Path) -> dict[str, Any]:
-    """Return the storage's part of a configuration: the same directory is the same store."""
-    if _chosen == "default":
-        return {"filesystem": {"rootdirectory": str(directory)}}
-    driver, section = _store(str(directory))
-    return {driver: section, "redirect": {"disable": True}}
-
-
-def _store(root: str) -> tuple[str, dict[str, Any]]:
-    """Return the name of the chosen driver and its section for a root of its own in the store."""
+def _section_of_store(root: str) -> dict[str, Any]:
+    """Return the chosen driver's own section, for a root of its own in the store."""
     if _chosen == "s3":
         from tests import seaweed
 
-        return _chosen, seaweed.shared().section(root)
+        return seaweed.shared().section(root)
     from tests import azurite
 
-    return _chosen, azurite.shared().section(root)
+    return azurite.shared().section(root)
 
 
-def _built(name: str, section: dict[str, Any]) -> StorageDriver:
-    driver: StorageDriver = plugins.build(plugins.STORAGE_DRIVERS, name, section, key=f"storage.{name}")
+def driver_of(section: dict[str, Any]) -> StorageDriver:
+    """Return a driver as a configuration's part `storage` has it, the driver before all else."""
+    name, *_ = section
+    driver: StorageDriver = plugins.build(plugins.STORAGE_DRIVERS, name, section[name], key=f"storage.{name}")
     return driver
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import select
 import socket
+import time
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -69,14 +71,43 @@ class Client:
     @contextmanager
     def begun(self, method: str, target: str, headers: Mapping[str, str]) -> Iterator[socket.socket]:
         """Send the head of a request, wait until its body is wanted, and die when the block ends."""
+        with self._asked(method, target, headers) as (connection, answer):
+            assert answer.startswith(b"HTTP/1.1 100"), answer
+            yield connection
+
+    @contextmanager
+    def _asked(self, method: str, target: str, headers: Mapping[str, str]) -> Iterator[tuple[socket.socket, bytes]]:
+        """Send the head of a request, and give the connection and what comes before the body."""
         address, port = self.host.rsplit(":", 1)
         lines = {"Host": self.host, "Expect": "100-continue", **headers}
         head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
         with socket.create_connection((address, int(port)), timeout=120) as connection:
             connection.sendall(f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode())
-            answer = connection.recv(1000)
-            assert answer.startswith(b"HTTP/1.1 100"), answer
-            yield connection
+            yield connection, connection.recv(1000)
+
+    @contextmanager
+    def writing(
+        self, method: str, target: str, headers: Mapping[str, str], content: bytes, location: str
+    ) -> Iterator[socket.socket]:
+        """Send the beginning of a body to the upload at `location`, and die, or end it, while it is held for that.
+
+        That it is held is seen by a PATCH that is told to wait. One that comes first is in the way of the request
+        itself, which is then sent again.
+        """
+        for _ in range(60):
+            with self._asked(method, target, headers) as (connection, answer):
+                if not answer.startswith(b"HTTP/1.1 100"):
+                    time.sleep(0.05)
+                    continue
+                with suppress(ConnectionError):
+                    connection.sendall(content)
+                for _ in range(20):
+                    if self.request("PATCH", location, b"").status == 429:
+                        yield connection
+                        return
+                    if select.select([connection], [], [], 0.05)[0]:
+                        break
+        raise AssertionError(f"{location} was never held")
 
     # ── what most tests do on their way to their subject ──
 

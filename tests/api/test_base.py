@@ -34,7 +34,7 @@ def test_the_base_says_that_here_is_a_registry(client: InProcess, path: str) -> 
 
 
 def test_configured_headers_are_on_every_response() -> None:
-    app = build(config.load({"storage": {"inmemory": {}}, "http": {"headers": {"X-One": ["a", "b"]}}}))
+    app = build(config.load({"storage": storages.new_section(), "http": {"headers": {"X-One": ["a", "b"]}}}))
     client = InProcess(TestApp(app))
     for path in ("/v2/", "/v2/nothing/tags/list"):
         assert client.request("GET", path).headers.get_all("X-One") == ["a", "b"]

@@ -9,6 +9,7 @@ from webtest import TestApp
 
 from registry_wsgi import config, mediatypes
 from registry_wsgi.app import build
+from tests import storages
 from tests.api.inprocess import InProcess, in_memory_stack
 from tests.stack import image_manifest
 from tests.wire import digest_of, with_query
@@ -55,7 +56,7 @@ def locations(client: InProcess, root: str) -> list[str]:
 
 
 def built(**http: object) -> WSGIApplication:
-    return build(config.load({"storage": {"inmemory": {}}, "http": http}))
+    return build(config.load({"storage": storages.new_section(), "http": http}))
 
 
 def test_locations_are_paths_without_a_host() -> None:

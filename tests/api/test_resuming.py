@@ -5,11 +5,15 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
+from registry_wsgi.context import Context
 from registry_wsgi.drivers.filesystem import FilesystemDriver
+from registry_wsgi.storage import paths
+from tests import storages
 from tests.api.inprocess import BreakingStream, InProcess
 from tests.stack import CountingDriver, stack_over
 from tests.wire import digest_of, with_query
@@ -18,6 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from registry_wsgi.interfaces import StorageDriver
+
+CTX = Context()
 CONTENT = bytes(range(256)) * 20
 HALF = len(CONTENT) // 2
 DIGEST = digest_of(CONTENT)
@@ -30,7 +37,7 @@ def worker(tmp_path: Path) -> Callable[[], Worker]:
     """Make a client of one more process on the same directory, and the driver that counts its calls."""
 
     def make() -> Worker:
-        driver = CountingDriver(FilesystemDriver(rootdirectory=tmp_path))
+        driver = CountingDriver(storages.driver_at(tmp_path))
         return InProcess(stack_over(driver)), driver
 
     return make
@@ -40,10 +47,16 @@ def data_reads(driver: CountingDriver) -> int:
     return driver.taken().count("reader data")
 
 
-def record(directory: Path) -> Path:
-    """Return where the one upload there is has its digests so far."""
-    (found,) = directory.glob("docker/registry/v2/repositories/a/_uploads/*/progress")
-    return found
+def record(location: str) -> str:
+    """Return the path where an upload has its digests so far."""
+    return paths.upload_progress("a", location.rpartition("/")[2])
+
+
+def append(driver: StorageDriver, location: str, content: bytes) -> None:
+    """Write to an upload and leave its record as it is."""
+    with closing(driver.writer(CTX, paths.upload_data("a", location.rpartition("/")[2]), append=True)) as data:
+        data.write(content)
+        data.flush()
 
 
 @pytest.mark.parametrize("query", ["", "?digest-algorithm=sha512"])
@@ -80,32 +93,35 @@ def test_what_arrived_of_a_body_that_broke_off_is_not_read_again(worker: Callabl
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda path: path.unlink(),
-        lambda path: path.write_bytes(b""),
-        lambda path: path.write_bytes(path.read_bytes()[:-1]),
-        lambda path: path.write_bytes(path.read_bytes().replace(b"0", b"1")),
-        lambda path: path.write_bytes(b'{"version": 1, "offset": 2560}'),
-        lambda path: path.write_bytes(bytes(range(256))),
+        lambda _: None,
+        lambda _: b"",
+        lambda content: content[:-1],
+        lambda content: content.replace(b"0", b"1"),
+        lambda _: b'{"version": 1, "offset": 2560}',
+        lambda _: bytes(range(256)),
     ],
     ids=["gone", "empty", "cut", "changed", "foreign", "binary"],
 )
 def test_without_a_record_to_believe_the_data_is_read_again(
-    worker: Callable[[], Worker], tmp_path: Path, damage: Callable[[Path], object], rest: bytes
+    worker: Callable[[], Worker], damage: Callable[[bytes], bytes | None], rest: bytes
 ) -> None:
     (first, _), (second, driver) = worker(), worker()
     location = first.request("PATCH", first.start_upload("a"), CONTENT[: HALF if rest else None]).headers["Location"]
-    damage(record(tmp_path))
+    damaged = damage(driver.get_content(CTX, record(location)))
+    if damaged is None:
+        driver.delete(CTX, record(location))
+    else:
+        driver.put_content(CTX, record(location), damaged)
     assert second.request("PUT", with_query(location, digest=DIGEST), rest).status == 201
     assert data_reads(driver) == 1
     assert second.blob("a", DIGEST).body == CONTENT
 
 
-def test_data_that_came_after_the_record_is_read_again(worker: Callable[[], Worker], tmp_path: Path) -> None:
+def test_data_that_came_after_the_record_is_read_again(worker: Callable[[], Worker]) -> None:
     """A worker that was killed has written, and left the record of the request before."""
     (first, _), (second, driver) = worker(), worker()
     location = first.request("PATCH", first.start_upload("a"), CONTENT[:1000]).headers["Location"]
-    with (record(tmp_path).parent / "data").open("ab") as data:
-        data.write(CONTENT[1000:HALF])
+    append(driver, location, CONTENT[1000:HALF])
     answer = second.request("PATCH", location, CONTENT[HALF:])
     assert answer.headers["Range"] == f"0-{len(CONTENT) - 1}"
     assert data_reads(driver) == 1
@@ -114,17 +130,17 @@ def test_data_that_came_after_the_record_is_read_again(worker: Callable[[], Work
 
 
 def test_a_write_that_fails_half_way_leaves_no_record_of_more_than_there_is(
-    worker: Callable[[], Worker], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client, _ = worker()
+    driver = FilesystemDriver(rootdirectory=tmp_path)
+    client = InProcess(stack_over(driver))
     location = client.request("PATCH", client.start_upload("a"), CONTENT[:1000]).headers["Location"]
     with monkeypatch.context() as patch:
         patch.setattr("registry_wsgi.drivers.locked.write_all", full_after(100))
         assert client.request("PATCH", location, CONTENT[1000:]).status == 503
     assert client.request("GET", location).headers["Range"] == "0-1099"
     # Other content than what could not be written, up to where the record would have been ahead.
-    with (record(tmp_path).parent / "data").open("ab") as data:
-        data.write(bytes(len(CONTENT) - 1100))
+    append(driver, location, bytes(len(CONTENT) - 1100))
     assert client.request("PUT", with_query(location, digest=DIGEST), b"").status == 400
 
 

@@ -9,7 +9,7 @@ import pytest
 from registry_wsgi import mediatypes
 from registry_wsgi.descriptor import Digest
 from registry_wsgi.drivers.delegate import DelegatingDriver
-from registry_wsgi.drivers.filesystem import FilesystemDriver
+from tests import storages
 from tests.stack import image_manifest, push_blob, stack_over
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from webtest import TestApp
 
     from registry_wsgi.context import Context
+    from registry_wsgi.interfaces import StorageDriver
 
 MANIFEST_TYPE = {"Content-Type": mediatypes.OCI_MANIFEST}
 TAG = "/v2/a/manifests/v1"
@@ -27,7 +28,7 @@ TAG = "/v2/a/manifests/v1"
 class Interrupted(DelegatingDriver):
     """A driver during whose calls other requests run: `before` a call whose path ends so, once."""
 
-    def __init__(self, driver: FilesystemDriver) -> None:
+    def __init__(self, driver: StorageDriver) -> None:
         super().__init__(driver)
         self._waiting: list[tuple[str, str, Callable[[], object]]] = []
 
@@ -51,7 +52,7 @@ class Interrupted(DelegatingDriver):
 
 @pytest.fixture
 def driver(tmp_path: Path) -> Interrupted:
-    return Interrupted(FilesystemDriver(rootdirectory=tmp_path))
+    return Interrupted(storages.driver_at(tmp_path))
 
 
 @pytest.fixture

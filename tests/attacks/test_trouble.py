@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from registry_wsgi import mediatypes
+from tests import storages
 from tests.images import to_json
 from tests.waiting import until
 from tests.wire import Client, digest_of, with_query
@@ -55,6 +56,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(directory)], check=True)
 
 
+@storages.files_only("a small disk is mounted")
 @pytest.mark.parametrize("way", ["POST", "PATCH", "PUT", "chunked"])
 def test_a_full_disk_refuses_what_has_no_room_and_keeps_what_is_there(
     kind: str, way: str, small_disk: Path, serve: Serve
@@ -124,9 +126,8 @@ def test_who_comes_into_an_upload_that_is_written_is_told_to_come_again(
     client = Client(serve(tmp_path, kind=kind).url)
     content = os.urandom(3 * MIB)
     location = client.start_upload(NAME)
-    with client.begun("PATCH", location, {"Content-Length": str(len(content))}) as writing:
-        writing.sendall(content[:MIB])
-        until(lambda: client.request("GET", location).headers["Range"] != "0-0")
+    whole = {"Content-Length": str(len(content))}
+    with client.writing("PATCH", location, whole, content[:MIB], location) as writing:
         for method, target, body in (
             ("PATCH", location, b"in between"),
             ("PUT", with_query(location, digest=digest_of(content)), b""),
@@ -157,6 +158,7 @@ def test_a_pull_that_has_begun_ends_though_the_blob_is_deleted(kind: str, tmp_pa
     assert received.partition(b"\r\n\r\n")[2] == content
 
 
+@storages.files_only("links of the file system that lead nowhere")
 def test_what_cannot_be_read_is_an_error_of_its_own_and_no_other_s(kind: str, tmp_path: Path, serve: Serve) -> None:
     """A link that leads to itself, a directory where a file should be, a bad block: damage that no request has done."""
     client = Client(serve(tmp_path, kind=kind).url)

@@ -12,6 +12,7 @@ from registry_wsgi.config import load
 from registry_wsgi.errors import ConfigurationError, Denied, Unauthorized
 from registry_wsgi.interfaces import Access, Grant
 from registry_wsgi.routes import parse_route
+from tests import storages
 from tests.stack import push_blob
 
 PULL, PUSH, DELETE = (Access("repository", "a/b", action) for action in ("pull", "push", "delete"))
@@ -72,7 +73,7 @@ def host(environ: object, start_response: object) -> list[bytes]:
 
 @pytest.fixture
 def app() -> TestApp:
-    return TestApp(mount(host, {"storage": "inmemory"}, access=Users()))
+    return TestApp(mount(host, {"storage": storages.new_section()}, access=Users()))
 
 
 def as_user(app: TestApp, user: str) -> TestApp:
@@ -133,7 +134,7 @@ def test_a_function_that_fails_lets_nobody_in() -> None:
     def failing(environ: object, access: object) -> Grant:
         raise RuntimeError("a bug of the host's")
 
-    TestApp(mount(host, {"storage": "inmemory"}, access=failing)).get("/v2/", status=500)
+    TestApp(mount(host, {"storage": storages.new_section()}, access=failing)).get("/v2/", status=500)
 
 
 def test_mounting_without_saying_who_may_is_refused() -> None:
@@ -143,7 +144,7 @@ def test_mounting_without_saying_who_may_is_refused() -> None:
 
 
 def test_a_configured_controller_stands_in_the_stack() -> None:
-    app = TestApp(build(load({"storage": "inmemory", "auth": {"silly": {"realm": "R", "service": "S"}}})))
+    app = TestApp(build(load({"storage": storages.new_section(), "auth": {"silly": {"realm": "R", "service": "S"}}})))
     assert "Bearer" in app.get("/v2/", status=401).headers["WWW-Authenticate"]
     app.get("/v2/", headers={"Authorization": "x"}, status=200)
 
@@ -158,7 +159,7 @@ def test_the_catalog_shows_only_what_the_user_may_pull() -> None:
         everything = environ.get("HTTP_AUTHORIZATION") == "owner"
         return Grant("someone", lambda wanted: everything or wanted.name.startswith("a/"))
 
-    app = TestApp(mount(host, {"storage": "inmemory"}, access=authorize))
+    app = TestApp(mount(host, {"storage": storages.new_section()}, access=authorize))
     for name in ("a/one", "a/two", "b/secret", "z"):
         push_blob(as_user(app, "owner"), name, b"content")
     assert as_user(app, "owner").get("/v2/_catalog").json["repositories"] == ["a/one", "a/two", "b/secret", "z"]

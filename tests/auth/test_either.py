@@ -16,6 +16,7 @@ from registry_wsgi.config import load
 from registry_wsgi.context import Context
 from registry_wsgi.errors import ConfigurationError, Unauthorized
 from registry_wsgi.testing.access import AccessControllerSuite, environ
+from tests import storages
 from tests.auth import forge
 from tests.auth.provider import Provider, provider
 from tests.stack import push_blob
@@ -148,7 +149,9 @@ def test_rules_tell_people_and_workloads_apart(platform: Provider, people: dict[
         {"allow": ["pull", "push"], "who": "user:ci:app", "repositories": "app/**"},
         {"allow": "*", "who": "user:alice"},
     ]
-    app = TestApp(build(load({"storage": "inmemory", "auth": {"policy": {"users": users, "rules": rules}}})))
+    app = TestApp(
+        build(load({"storage": storages.new_section(), "auth": {"policy": {"users": users, "rules": rules}}}))
+    )
     app.extra_environ = forge.basic("oidc", job(platform))
     digest = push_blob(app, "app/image", b"content")
     app.post("/v2/other/blobs/uploads/", status=403)
@@ -162,7 +165,7 @@ def test_behind_an_issuer_people_get_refresh_tokens_and_workloads_get_none(
 ) -> None:
     users = {"either": {"tokens": {"oidc": workloads(platform)}, "passwords": {"htpasswd": people}}}
     issuer = {"service": "S", "keys": str(tmp_path / "keys"), "users": users}
-    app = TestApp(build(load({"storage": "inmemory", "auth": {"issuer": issuer}})))
+    app = TestApp(build(load({"storage": storages.new_section(), "auth": {"issuer": issuer}})))
     asked = {"scope": "repository:app/image:pull,push", "offline_token": "true"}
     app.extra_environ = forge.basic("alice", "secret")
     person = app.get("/auth/token", asked).json

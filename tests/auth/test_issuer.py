@@ -26,6 +26,7 @@ from registry_wsgi.config import load
 from registry_wsgi.context import Context
 from registry_wsgi.errors import ConfigurationError, Denied
 from registry_wsgi.interfaces import Access, Grant
+from tests import storages
 from tests.auth import forge
 from tests.stack import push_blob
 
@@ -50,7 +51,7 @@ def htpasswd(tmp_path: Path) -> Path:
 def app(tmp_path: Path, htpasswd: Path) -> TestApp:
     users = {"htpasswd": {"realm": "R", "path": str(htpasswd)}}
     issuer = {"service": SERVICE, "keys": str(tmp_path / "keys"), "users": users}
-    return TestApp(build(load({"storage": "inmemory", "auth": {"issuer": issuer}})))
+    return TestApp(build(load({"storage": storages.new_section(), "auth": {"issuer": issuer}})))
 
 
 def authorize(environ: Mapping[str, Any], access: tuple[Access, ...]) -> Grant:
@@ -77,7 +78,7 @@ def hosted(tmp_path: Path) -> TestApp:
     """A registry in which anybody may pull something."""
     users = CallableController(function=authorize)
     controller = IssuerController(service=SERVICE, keys=str(tmp_path / "keys"), users=users)
-    return TestApp(build(load({"storage": "inmemory"}), controller))
+    return TestApp(build(load({"storage": storages.new_section()}), controller))
 
 
 def get_token(app: TestApp, scope: str = "", user: str = "alice:secret", status: int = 200, **query: str) -> Any:
@@ -431,8 +432,8 @@ def test_under_mount_the_tokens_are_below_v2_if_anywhere(tmp_path: Path) -> None
         return IssuerController(service=SERVICE, keys=str(tmp_path), users=users, path=path)
 
     with pytest.raises(ConfigurationError, match="/v2/auth/token"):
-        mount(host, {"storage": "inmemory"}, access=issuer("/auth/token"))
-    app = TestApp(mount(host, {"storage": "inmemory"}, access=issuer("/v2/auth/token")))
+        mount(host, {"storage": storages.new_section()}, access=issuer("/auth/token"))
+    app = TestApp(mount(host, {"storage": storages.new_section()}, access=issuer("/v2/auth/token")))
     assert 'realm="http://localhost:80/v2/auth/token"' in app.get("/v2/", status=401).headers["WWW-Authenticate"]
     app.authorization = ("Basic", ("alice", "secret"))
     assert app.get("/v2/auth/token").json["token"]
@@ -447,7 +448,7 @@ def test_the_realm_is_where_the_client_reaches_the_registry(tmp_path: Path) -> N
         "users": {"callable": {"function": "tests.auth.test_issuer:authorize"}},
     }
     pytest.importorskip("tests.auth.test_issuer")
-    prefixed = {"storage": "inmemory", "http": {"prefix": "/registry/"}, "auth": {"issuer": issuer}}
+    prefixed = {"storage": storages.new_section(), "http": {"prefix": "/registry/"}, "auth": {"issuer": issuer}}
     app = TestApp(build(load(prefixed)))
     assert (
         'realm="http://localhost:80/registry/auth/token"'
@@ -455,5 +456,5 @@ def test_the_realm_is_where_the_client_reaches_the_registry(tmp_path: Path) -> N
     )
     assert app.get("/registry/auth/jwks.json").json["keys"]
     issuer["realm"] = "https://registry.example.com/auth/token"
-    app = TestApp(build(load({"storage": "inmemory", "auth": {"issuer": issuer}})))
+    app = TestApp(build(load({"storage": storages.new_section(), "auth": {"issuer": issuer}})))
     assert f'realm="{issuer["realm"]}"' in app.get("/v2/", status=401).headers["WWW-Authenticate"]

@@ -13,6 +13,7 @@ from webtest import TestApp
 
 from registry_wsgi.app import build
 from registry_wsgi.config import load
+from tests import storages
 from tests.auth import forge
 from tests.stack import push_blob
 
@@ -40,7 +41,7 @@ def directory(tmp_path: Path) -> Path:
 
 def app_of(example: str, directory: Path) -> TestApp:
     moved = re.sub(r"(/etc/registry|/var/lib|/var/log)/", f"{directory}/", example)
-    return TestApp(build(load({"storage": "inmemory", **yaml.safe_load(moved)})))
+    return TestApp(build(load({"storage": storages.new_section(), **yaml.safe_load(moved)})))
 
 
 @pytest.mark.parametrize("title", examples())

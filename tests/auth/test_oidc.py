@@ -22,6 +22,7 @@ from registry_wsgi.context import Context
 from registry_wsgi.errors import ConfigurationError, Unauthorized
 from registry_wsgi.interfaces import Access, Grant
 from registry_wsgi.testing.access import AccessControllerSuite, environ
+from tests import storages
 from tests.auth import forge
 from tests.auth.provider import Provider, provider
 from tests.stack import push_blob
@@ -104,7 +105,7 @@ def test_only_ci_pushes_and_everybody_pulls(platform: Provider) -> None:
         {"allow": ["pull", "push"], "who": "group:owner:acme", "repositories": "app/**"},
     ]
     policy = {"users": {"oidc": of_acme(platform, claims={})}, "rules": rules}
-    app = TestApp(build(load({"storage": "inmemory", "auth": {"policy": policy}})))
+    app = TestApp(build(load({"storage": storages.new_section(), "auth": {"policy": policy}})))
     app.extra_environ = as_password(job(platform))
     digest = push_blob(app, "app/image", b"content")
     app.extra_environ = as_password(job(platform, repository_owner="other"))
@@ -116,7 +117,7 @@ def test_only_ci_pushes_and_everybody_pulls(platform: Provider) -> None:
 
 def test_an_identity_token_is_exchanged_for_the_registrys_own(platform: Provider, tmp_path: Path) -> None:
     issuer = {"service": "S", "keys": str(tmp_path / "keys"), "users": {"oidc": of_acme(platform)}}
-    app = TestApp(build(load({"storage": "inmemory", "auth": {"issuer": issuer}})))
+    app = TestApp(build(load({"storage": storages.new_section(), "auth": {"issuer": issuer}})))
     for credentials in (as_password(job(platform)), forge.bearer(job(platform))):
         app.extra_environ = credentials
         given = app.get("/auth/token", {"scope": "repository:app/image:pull,push", "offline_token": "true"}).json

@@ -23,6 +23,7 @@ from registry_wsgi.context import Context
 from registry_wsgi.errors import ConfigurationError
 from registry_wsgi.interfaces import Access
 from registry_wsgi.testing.access import AccessControllerSuite
+from tests import storages
 from tests.auth import forge
 from tests.stack import push_blob
 
@@ -202,7 +203,7 @@ def issuing(config: Path, tmp_path: Path) -> TestApp:
     auth = load(config, {}).auth
     assert auth
     issuer = {"service": "S", "keys": str(tmp_path / "keys"), "users": {"policy": auth.parameters}}
-    return TestApp(build(load({"storage": "inmemory", "auth": {"issuer": issuer}})))
+    return TestApp(build(load({"storage": storages.new_section(), "auth": {"issuer": issuer}})))
 
 
 def token(app: TestApp, scope: str, user: str = "", **fields: str) -> Any:
@@ -255,7 +256,11 @@ def test_of_a_token_its_groups_count_and_no_more_than_it_lists(tmp_path: Path) -
         "rootcertbundle": str(bundle),
     }
     rules = [{"allow": ["pull", "push", "delete"], "who": "group:ci", "repositories": "a/**"}]
-    app = TestApp(build(load({"storage": "inmemory", "auth": {"policy": {"users": {"token": users}, "rules": rules}}})))
+    app = TestApp(
+        build(
+            load({"storage": storages.new_section(), "auth": {"policy": {"users": {"token": users}, "rules": rules}}})
+        )
+    )
 
     def bearer(**changes: object) -> dict[str, str]:
         return forge.bearer(forge.token(key, forge.claims(**changes), kid=forge.kid_of(key)))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from tests import storages
 from tests.conformance.target import Client, Repo, Target
 
 if TYPE_CHECKING:
@@ -16,11 +17,6 @@ if TYPE_CHECKING:
 
     from tests.conftest import Serve
 
-OURS = {
-    f"{server}-{driver}": (server, driver)
-    for server in ("granian", "gunicorn")
-    for driver in ("filesystem", "inmemory")
-} | {"both-ways": ("bothways", "filesystem")}
 _GUNICORN = ("--worker-class", "gthread", "--threads", "8")
 
 
@@ -43,6 +39,13 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
+def _ours() -> dict[str, tuple[str, str]]:
+    """Return the server and the storage driver of each registry that is ours to start, by its name."""
+    kinds = storages.kinds()
+    servers = {f"{server}-{kind}": (server, kind) for server in ("granian", "gunicorn") for kind in kinds}
+    return servers | {"both-ways": ("bothways", kinds[0])}
+
+
 def _option(config: pytest.Config, name: str) -> object:
     # Where pytest was not told of this directory, it has read the command line before it read this file.
     return config.getoption(name, default=None)
@@ -52,7 +55,7 @@ def _names(config: pytest.Config) -> dict[str, str]:
     """Return the URL of each registry to run against by its name, empty for those that are ours to start."""
     given = _option(config, "--registry-url")
     if not given:
-        return dict.fromkeys(OURS, "")
+        return dict.fromkeys(_ours(), "")
     pairs = (text.partition("=") if "://" not in text.partition("=")[0] else ("", "", text) for text in given)
     return {name or url: url for name, _, url in pairs}
 
@@ -71,9 +74,9 @@ def target(
     url = _names(request.config)[name]
     if url:
         return Target(name, Client(url), required=False)
-    server, driver = OURS[name]
-    parameters = {"rootdirectory": str(tmp_path_factory.mktemp("storage"))} if driver == "filesystem" else {}
-    storage = {driver: parameters, "delete": {"enabled": True}, "cache": {"blobdescriptor": "inmemory"}}
+    server, kind = _ours()[name]
+    own = storages.section(tmp_path_factory.mktemp("storage"), kind)
+    storage = {**own, "delete": {"enabled": True}, "cache": {"blobdescriptor": "inmemory"}}
     running = serve_for_session(
         kind=server,
         arguments=_GUNICORN if server == "gunicorn" else (),

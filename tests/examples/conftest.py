@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from tests import servers
+from tests import servers, storages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -40,7 +40,7 @@ def start_gunicorn(tmp_path: Path) -> Iterator[Start]:
             log = tmp_path / f"{program}-{port}.log"
             settings = {
                 "GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{port}",
-                "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY": str(tmp_path / "data"),
+                **storages.environment(tmp_path / "data"),
                 "PYTHONDONTWRITEBYTECODE": "1",  # examples stay as they are in the repository
             }
             inherited = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}

@@ -12,6 +12,7 @@ from webtest import TestApp
 
 import registry_wsgi
 from registry_wsgi.errors import ConfigurationError
+from tests import storages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +39,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
 def registry(**options: Any) -> TestApp:
     layer = {"name": "pause", "options": options}
-    return TestApp(registry_wsgi.create_app({"storage": "inmemory", "middleware": {"http": [layer]}}))
+    return TestApp(registry_wsgi.create_app({"storage": storages.new_section(), "middleware": {"http": [layer]}}))
 
 
 def test_writes_are_refused_while_the_file_is_there(tmp_path: Path) -> None:

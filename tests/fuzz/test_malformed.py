@@ -12,8 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from registry_wsgi import mediatypes
-from registry_wsgi.drivers.filesystem import FilesystemDriver
-from registry_wsgi.drivers.inmemory import InMemoryDriver
+from tests import storages
 from tests.conformance.target import EMPTY_JSON, descriptor, digest_of, image_of
 from tests.fuzz import requests
 from tests.fuzz.requests import KEPT, KEPT_IMAGE, KEPT_LAYER, Answer, ask
@@ -81,11 +80,9 @@ class Kept:
             assert (kept.status, kept.body) == (200, content)
 
 
-@pytest.fixture(params=["inmemory", "filesystem"])
+@pytest.fixture(params=storages.kinds())
 def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Kept:
-    if request.param == "inmemory":
-        return Kept(InMemoryDriver())
-    return Kept(FilesystemDriver(rootdirectory=str(tmp_path_factory.mktemp("fuzz"))))
+    return Kept(storages.driver_at(tmp_path_factory.mktemp("fuzz"), request.param))
 
 
 def any_request(kept: Kept, profile: settings) -> None:
@@ -159,7 +156,7 @@ def test_no_request_breaks_the_registry_in_the_long_run(kept: Kept, fuzz: Callab
 @pytest.mark.parametrize("member", ["annotations", "artifactType"])
 def test_half_a_surrogate_pair_in_a_referrer_can_be_listed(member: str) -> None:
     """JSON can write what no encoding can: `\\ud800` alone."""
-    kept = Kept(InMemoryDriver())
+    kept = Kept(storages.new_driver())
     half = "\ud800"
     payload = image_of(
         EMPTY_JSON,

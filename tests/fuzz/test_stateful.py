@@ -19,17 +19,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from registry_wsgi import mediatypes
 from registry_wsgi.cache.inmemory import InMemoryCacheProvider
-from registry_wsgi.drivers.filesystem import FilesystemDriver
-from registry_wsgi.drivers.inmemory import InMemoryDriver
-from tests import wire
+from tests import storages, wire
 from tests.api.inprocess import InProcess
 from tests.conformance.target import SBOM, SIGNATURE, digest_of, referrer_tag
 from tests.fuzz.model import ALIAS, Manifest, Repository
 from tests.stack import stack_over
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from registry_wsgi.interfaces import StorageDriver
 
 NAMES = ["a", "a-b", "a/b"]
@@ -46,25 +42,25 @@ algorithms = st.sampled_from(["sha256", "sha256", ALIAS])
 class RegistryMachine(RuleBasedStateMachine):
     """Every rule sends one request, or a few that belong together, and tells the model what must come of it."""
 
-    driver = "inmemory"
+    kind = "inmemory"
     cached = True
 
     def __init__(self) -> None:
         super().__init__()
         self.directory = Path(tempfile.mkdtemp(prefix="registry-fuzz-"))
-        drivers = self._drivers()
         self.clients = [
-            InProcess(stack_over(driver, cache=InMemoryCacheProvider() if self.cached else None)) for driver in drivers
+            InProcess(stack_over(driver, cache=InMemoryCacheProvider() if self.cached else None))
+            for driver in self._drivers()
         ]
         self.repositories = {name: Repository() for name in NAMES}
         self.turn = 0
         # Manifests that were ever made, to push, pull and delete them again.
         self.made: list[Manifest] = []
 
-    def _drivers(self) -> Iterator[StorageDriver]:
-        shared = InMemoryDriver()
-        for _ in range(2):
-            yield FilesystemDriver(rootdirectory=str(self.directory)) if self.driver == "filesystem" else shared
+    def _drivers(self) -> list[StorageDriver]:
+        """Return a driver for each of two processes; what is in memory they share."""
+        driver = storages.driver_at(self.directory, self.kind)
+        return [driver, driver if self.kind == "inmemory" else storages.driver_at(self.directory, self.kind)]
 
     def teardown(self) -> None:
         try:
@@ -389,27 +385,27 @@ class RegistryMachine(RuleBasedStateMachine):
 
 
 STACKS = [
-    pytest.param(driver, cached, id=f"{driver}-{'cached' if cached else 'plain'}")
-    for driver in ("inmemory", "filesystem")
+    pytest.param(kind, cached, id=f"{kind}-{'cached' if cached else 'plain'}")
+    for kind in storages.kinds()
     for cached in (True, False)
 ]
 
 
-def run(driver: str, cached: bool, **profile: object) -> None:
-    machine = type("Machine", (RegistryMachine,), {"driver": driver, "cached": cached})
+def run(kind: str, cached: bool, **profile: object) -> None:
+    machine = type("Machine", (RegistryMachine,), {"kind": kind, "cached": cached})
     chosen = settings(suppress_health_check=list(HealthCheck), **profile)  # type: ignore[arg-type]
     run_state_machine_as_test(machine, settings=chosen)
 
 
-@pytest.mark.parametrize(("driver", "cached"), STACKS)
-def test_after_any_sequence_of_requests_the_registry_has_what_it_was_given(driver: str, cached: bool) -> None:
+@pytest.mark.parametrize(("kind", "cached"), STACKS)
+def test_after_any_sequence_of_requests_the_registry_has_what_it_was_given(kind: str, cached: bool) -> None:
     # The same sequences every time: what `make test` says must not depend on luck. Nor is a failure made
     # smaller, which takes minutes; `make soak` does that.
     few = {"max_examples": 30, "stateful_step_count": 40, "derandomize": True, "database": None}
-    run(driver, cached, **few, phases=[Phase.generate])
+    run(kind, cached, **few, phases=[Phase.generate])
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize(("driver", "cached"), STACKS)
-def test_after_any_long_sequence_of_requests_the_registry_has_what_it_was_given(driver: str, cached: bool) -> None:
-    run(driver, cached, max_examples=400, stateful_step_count=120)
+@pytest.mark.parametrize(("kind", "cached"), STACKS)
+def test_after_any_long_sequence_of_requests_the_registry_has_what_it_was_given(kind: str, cached: bool) -> None:
+    run(kind, cached, max_examples=400, stateful_step_count=120)

@@ -11,7 +11,19 @@ if TYPE_CHECKING:
 
     from registry_wsgi.interfaces import StorageDriver
 
-_CALLS = {"get_content", "put_content", "reader", "writer", "stat", "list", "list_after", "move", "delete"}
+_CALLS = {
+    "get_content",
+    "put_content",
+    "reader",
+    "writer",
+    "stat",
+    "list",
+    "list_after",
+    "move",
+    "delete",
+    "stage",
+    "staged",
+}
 _SECONDS = 120.0
 
 

@@ -1,44 +1,24 @@
-"""A store in memory, and a clock that is turned by hand: no test waits, and content is as old as it has to be."""
+"""A store, and a clock that is turned by hand."""
 
 from __future__ import annotations
 
-import time
+from typing import TYPE_CHECKING
 
 import pytest
 
-from registry_wsgi.drivers.inmemory import InMemoryDriver
+from tests import storages
+from tests.dated import Clock, DatedDriver
 from tests.garbage.actors import step
 
-
-class Clock:
-    """What `time` says: it goes on by what is slept, and by `pass_`."""
-
-    def __init__(self) -> None:
-        self._began, self._passed = time.time(), 0.0
-
-    def time(self) -> float:
-        return self._began + self._passed
-
-    def monotonic(self) -> float:
-        return self._passed
-
-    def sleep(self, seconds: float) -> None:
-        step()
-        self.pass_(seconds)
-
-    def pass_(self, seconds: float) -> None:
-        self._passed += seconds
+if TYPE_CHECKING:
+    from registry_wsgi.interfaces import StorageDriver
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(time, "time", clock.time)
-    monkeypatch.setattr(time, "monotonic", clock.monotonic)
-    monkeypatch.setattr(time, "sleep", clock.sleep)
-    return clock
+    return Clock(monkeypatch, step)
 
 
 @pytest.fixture
-def driver(clock: Clock) -> InMemoryDriver:
-    return InMemoryDriver()
+def driver(clock: Clock) -> StorageDriver:
+    return DatedDriver(storages.new_driver())

@@ -15,11 +15,12 @@ import pytest
 from registry_wsgi import mediatypes
 from registry_wsgi.context import Context
 from registry_wsgi.descriptor import Digest
-from registry_wsgi.drivers.inmemory import InMemoryDriver
 from registry_wsgi.storage import paths
 from registry_wsgi.storage.collection import LINGERING, exists
 from registry_wsgi.storage.garbage import collect
 from registry_wsgi.storage.registry import Registry
+from tests import storages
+from tests.dated import DatedDriver
 from tests.garbage.actors import Actor, Stepping
 from tests.stack import image_manifest, stack_over
 
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
     from webtest import TestApp
 
-    from tests.garbage.conftest import Clock
+    from registry_wsgi.interfaces import StorageDriver
+    from tests.dated import Clock
 
 HOUR = 3600.0
 CONFIG, LAYER, INNER = b"{}", b"layer", b"of the untagged manifest"
@@ -110,9 +112,9 @@ PUSHES: dict[str, Callable[[Client], bool]] = {
 }
 
 
-def aged(clock: Clock) -> InMemoryDriver:
+def aged(clock: Clock) -> StorageDriver:
     """Return a store with old blobs, and an old manifest without a tag."""
-    driver = InMemoryDriver()
+    driver = DatedDriver(storages.new_driver())
     client = Client(driver)
     for content in (CONFIG, LAYER, INNER):
         assert client.blob("a", content)
@@ -121,7 +123,7 @@ def aged(clock: Clock) -> InMemoryDriver:
     return driver
 
 
-def check(driver: InMemoryDriver, urls: list[str]) -> None:
+def check(driver: StorageDriver, urls: list[str]) -> None:
     """Get what was acknowledged, and all that it leads to."""
     app = stack_over(driver)
     for url in urls:
@@ -133,13 +135,13 @@ def check(driver: InMemoryDriver, urls: list[str]) -> None:
             check(driver, [f"{place}/manifests/{each['digest']}" for each in document.get("manifests", ())])
 
 
-def collector(driver: InMemoryDriver) -> Actor:
+def collector(driver: StorageDriver) -> Actor:
     registry = Registry(Stepping(driver))  # type: ignore[arg-type]
     return Actor(lambda: collect(Context(), registry, grace=HOUR, delete_untagged=True))
 
 
 @pytest.mark.parametrize("push", PUSHES.values(), ids=PUSHES)
-@pytest.mark.parametrize("schedules", [15, pytest.param(4000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("schedules", [storages.sampled(15), pytest.param(4000, marks=pytest.mark.soak)])
 def test_nothing_that_was_acknowledged_is_lost(push: Callable[[Client], bool], schedules: int, clock: Clock) -> None:
     rng = random.Random(SEED)
     client = Client(Stepping(aged(clock)))
@@ -166,7 +168,7 @@ def test_nothing_that_was_acknowledged_is_lost(push: Callable[[Client], bool], s
     assert refused < schedules, "some pushes succeed at once"
 
 
-@pytest.mark.parametrize("schedules", [6, pytest.param(400, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("schedules", [storages.sampled(6), pytest.param(400, marks=pytest.mark.soak)])
 def test_a_collection_that_is_killed_leaves_a_registry_that_is_whole(schedules: int, clock: Clock) -> None:
     rng = random.Random(SEED)
     calls = collector(aged(clock)).finish()
@@ -183,7 +185,7 @@ def test_a_collection_that_is_killed_leaves_a_registry_that_is_whole(schedules: 
             client = Client(driver)
             push(client)
             check(driver, client.acknowledged)
-        # The turn of a process that died is free; in memory nobody dies.
+        # The turn of a process that died is free, and so is that of a thread which had to end.
         clock.pass_(2 * HOUR)
         collect(Context(), Registry(driver), grace=HOUR)
         check(driver, before.acknowledged)
@@ -194,7 +196,7 @@ def _calls_of(push: Callable[[Client], bool], clock: Clock) -> int:
     return Actor(lambda: push(client)).finish()
 
 
-@pytest.mark.parametrize("schedules", [12, pytest.param(2000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("schedules", [storages.sampled(12), pytest.param(2000, marks=pytest.mark.soak)])
 def test_writers_end_a_collection_that_was_killed_and_lose_nothing_by_it(schedules: int, clock: Clock) -> None:
     rng = random.Random(SEED)
     calls = collector(aged(clock)).finish()

@@ -17,8 +17,9 @@ from registry_wsgi import mediatypes
 from registry_wsgi.cli import main
 from registry_wsgi.context import Context
 from registry_wsgi.descriptor import Digest
-from registry_wsgi.drivers.filesystem import FilesystemDriver
 from registry_wsgi.storage import paths
+from registry_wsgi.storage.collection import exists
+from tests import storages
 from tests.stack import image_manifest, push_blob, push_image, stack_over
 from tests.wire import Client
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from webtest import TestApp
 
+    from registry_wsgi.interfaces import StorageDriver
     from tests.conftest import Serve
 
 COMMAND = "garbage-collect"
@@ -38,14 +40,14 @@ SECONDS = 240.0
 @pytest.fixture
 def app(tmp_path: Path) -> TestApp:
     """A registry over `tmp_path`, with an image and an unused blob."""
-    app = stack_over(FilesystemDriver(rootdirectory=tmp_path))
+    app = stack_over(storages.driver_at(tmp_path))
     push_image(app, "a", "v1", b"{}", b"layer")
     push_blob(app, "a", b"unused")
     return app
 
 
 def config(directory: Path) -> str:
-    document = {"version": 0.1, "storage": {"filesystem": {"rootdirectory": str(directory)}}}
+    document = {"version": 0.1, "storage": storages.section(directory)}
     path = directory / "config.yml"
     path.write_text(json.dumps(document))
     return str(path)
@@ -81,7 +83,7 @@ def test_it_says_so_in_json(app: TestApp, tmp_path: Path) -> None:
 
 def test_what_cannot_be_read_is_named_and_the_exit_status_says_so(app: TestApp, tmp_path: Path) -> None:
     digest = Digest(app.head("/v2/a/manifests/v1").headers["Docker-Content-Digest"])
-    os.unlink(f"{tmp_path}{paths.blob_data(digest)}")
+    storages.driver_at(tmp_path).delete(Context(), paths.blob_data(digest))
     status, output = collect(tmp_path, *ALL)
     assert status == 1
     assert f"cannot be read, and all of its repository was kept: a@{digest}\n" in output
@@ -102,13 +104,13 @@ def test_a_mistake_is_one_line(arguments: Sequence[str], message: str, tmp_path:
 @pytest.mark.usefixtures("app")
 def test_a_damaged_link_is_named_and_nothing_is_deleted(tmp_path: Path) -> None:
     link = f"{paths.tags('a')}/v1/current/link"
-    (tmp_path / link[1:]).write_text("damaged")
+    storages.driver_at(tmp_path).put_content(Context(), link, b"damaged")
     message = f"registry-wsgi: no blob was deleted: the link file {link} holds no digest\n"
     assert collect(tmp_path, *ALL) == (2, message)
 
 
 def test_a_second_one_is_refused(tmp_path: Path) -> None:
-    held = FilesystemDriver(rootdirectory=tmp_path).writer(Context(), paths.COLLECTION_TURN)
+    held = storages.driver_at(tmp_path).writer(Context(), paths.COLLECTION_TURN)
     message = "registry-wsgi: another garbage collection is running on this storage\n"
     assert collect(tmp_path, *ALL) == (2, message)
     held.close()
@@ -116,11 +118,11 @@ def test_a_second_one_is_refused(tmp_path: Path) -> None:
 
 def test_killed_in_the_middle_it_leaves_what_is_used_and_the_rest_to_the_next(tmp_path: Path, serve: Serve) -> None:
     client = Client(serve(tmp_path).url)
-    driver = FilesystemDriver(rootdirectory=tmp_path)
+    driver = storages.driver_at(tmp_path)
     app = stack_over(driver)
     layers = [b"layer of the image %d" % number for number in range(4)]
     digest = push_image(app, "a", "v1", *layers)
-    unused = [push_blob(app, "a", b"unused %d" % number) for number in range(200)]
+    unused = [push_blob(app, "a", b"unused %d" % number) for number in range(storages.sampled(200))]
     command = [sys.executable, "-m", "registry_wsgi", COMMAND, config(tmp_path), *ALL]
     process = subprocess.Popen(command, stdout=subprocess.PIPE)
     until = time.monotonic() + SECONDS
@@ -136,13 +138,17 @@ def test_killed_in_the_middle_it_leaves_what_is_used_and_the_rest_to_the_next(tm
     assert list_missing(driver, unused) <= unlinked, "no link is left without its blob"
     assert len(unlinked - list_missing(driver, unused)) <= 1, "one was about to be deleted"
     assert client.push_blob("a", b"unused 0") == unused[0]
-    assert collect(tmp_path, *ALL)[0] == 0
+    while (run := collect(tmp_path, *ALL))[0] == 2:  # in a store the turn of one that died is held for its lease
+        assert "another garbage collection is running" in run[1]
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    assert run[0] == 0
     assert list_missing(driver, unused) == set(unused)
     assert client.blob("a", Digest.of(layers[0])).status == 200
 
 
-def list_missing(driver: FilesystemDriver, digests: Sequence[Digest]) -> set[Digest]:
-    return {digest for digest in digests if not os.path.exists(f"{driver.rootdirectory}{paths.blob_data(digest)}")}
+def list_missing(driver: StorageDriver, digests: Sequence[Digest]) -> set[Digest]:
+    return {digest for digest in digests if not exists(driver, Context(), paths.blob_data(digest))}
 
 
 @pytest.mark.soak

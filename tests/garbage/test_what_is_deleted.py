@@ -15,6 +15,7 @@ from registry_wsgi.errors import ConfigurationError, PathBusy, RegistryError
 from registry_wsgi.storage import paths
 from registry_wsgi.storage.garbage import Collected, collect
 from registry_wsgi.storage.registry import Registry
+from tests import storages
 from tests.schema1 import SIGNED_TYPE, payload, sign, signer
 from tests.stack import image_manifest, push_blob, push_image, stack_over
 
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
     from webtest import TestApp
 
-    from registry_wsgi.drivers.inmemory import InMemoryDriver
-    from tests.garbage.conftest import Clock
+    from registry_wsgi.interfaces import StorageDriver
+    from tests.dated import Clock
 
 CTX = Context()
 HOUR = 3600.0
@@ -32,11 +33,11 @@ CONFIG, LAYER, UNUSED = b"{}", b"layer", b"unused"
 
 
 @pytest.fixture
-def app(driver: InMemoryDriver) -> TestApp:
+def app(driver: StorageDriver) -> TestApp:
     return stack_over(driver)
 
 
-def run(driver: InMemoryDriver, clock: Clock, **options: bool) -> Collected:
+def run(driver: StorageDriver, clock: Clock, **options: bool) -> Collected:
     """Collect two hours later what is older than one."""
     clock.pass_(2 * HOUR)
     return collect(CTX, Registry(driver), grace=HOUR, **options)
@@ -57,7 +58,7 @@ def index(*members: bytes) -> bytes:
     return json.dumps({"schemaVersion": 2, "mediaType": mediatypes.OCI_INDEX, "manifests": entries}).encode()
 
 
-def test_a_blob_that_no_manifest_uses_goes_with_its_links(app: TestApp, driver: InMemoryDriver, clock: Clock) -> None:
+def test_a_blob_that_no_manifest_uses_goes_with_its_links(app: TestApp, driver: StorageDriver, clock: Clock) -> None:
     push_image(app, "a", "v1", CONFIG, LAYER)
     unused = push_blob(app, "a", UNUSED)
     app.post(f"/v2/b/blobs/uploads/?mount={unused}&from=a", status=201)
@@ -65,13 +66,13 @@ def test_a_blob_that_no_manifest_uses_goes_with_its_links(app: TestApp, driver: 
     assert collected.blobs == {unused: len(UNUSED)}
     assert collected.size == len(UNUSED)
     assert not has(app, unused)
-    assert driver.list(CTX, paths.layers("b") + "/sha256") == []
+    assert storages.children(driver, paths.layers("b") + "/sha256") == []
     assert app.get(f"/v2/a/blobs/{Digest.of(LAYER)}").body == LAYER
     assert app.get("/v2/a/manifests/v1").status_int == 200
     assert run(driver, clock).blobs == {}
 
 
-def test_deleting_an_image_frees_its_space_and_no_other_s(app: TestApp, driver: InMemoryDriver, clock: Clock) -> None:
+def test_deleting_an_image_frees_its_space_and_no_other_s(app: TestApp, driver: StorageDriver, clock: Clock) -> None:
     gone = push_image(app, "a", "v1", CONFIG, LAYER)
     push_image(app, "b", "v1", CONFIG, b"another layer")
     app.delete(f"/v2/a/manifests/{gone}", status=202)
@@ -79,7 +80,7 @@ def test_deleting_an_image_frees_its_space_and_no_other_s(app: TestApp, driver: 
     assert has(app, Digest.of(CONFIG), "b")
 
 
-def test_what_is_young_is_kept_the_blob_or_one_of_its_links(app: TestApp, driver: InMemoryDriver, clock: Clock) -> None:
+def test_what_is_young_is_kept_the_blob_or_one_of_its_links(app: TestApp, driver: StorageDriver, clock: Clock) -> None:
     old, mounted = push_blob(app, "a", UNUSED), push_blob(app, "a", LAYER)
     clock.pass_(2 * HOUR)
     app.post(f"/v2/b/blobs/uploads/?mount={mounted}&from=a", status=201)
@@ -91,7 +92,7 @@ def test_what_is_young_is_kept_the_blob_or_one_of_its_links(app: TestApp, driver
     assert has(app, mounted, "b")
 
 
-def test_a_dry_run_finds_the_same_and_deletes_nothing(app: TestApp, driver: InMemoryDriver, clock: Clock) -> None:
+def test_a_dry_run_finds_the_same_and_deletes_nothing(app: TestApp, driver: StorageDriver, clock: Clock) -> None:
     untagged = put(app, "v1", image_manifest(push_blob(app, "a", CONFIG)))
     app.delete("/v2/a/manifests/v1", status=202)
     unused = push_blob(app, "a", UNUSED)
@@ -104,7 +105,7 @@ def test_a_dry_run_finds_the_same_and_deletes_nothing(app: TestApp, driver: InMe
 
 
 def test_untagged_manifests_are_kept_unless_they_are_asked_for(
-    app: TestApp, driver: InMemoryDriver, clock: Clock
+    app: TestApp, driver: StorageDriver, clock: Clock
 ) -> None:
     old, new = (put(app, "v1", image_manifest(push_blob(app, "a", each))) for each in (CONFIG, LAYER))
     assert run(driver, clock).blobs == {}
@@ -115,7 +116,7 @@ def test_untagged_manifests_are_kept_unless_they_are_asked_for(
     app.get(f"/v2/a/manifests/{old}", status=404)
 
 
-def test_a_young_untagged_manifest_is_kept_with_all_it_uses(app: TestApp, driver: InMemoryDriver, clock: Clock) -> None:
+def test_a_young_untagged_manifest_is_kept_with_all_it_uses(app: TestApp, driver: StorageDriver, clock: Clock) -> None:
     config = push_blob(app, "a", CONFIG)
     clock.pass_(2 * HOUR)
     manifest = image_manifest(config)
@@ -125,7 +126,7 @@ def test_a_young_untagged_manifest_is_kept_with_all_it_uses(app: TestApp, driver
 
 
 def test_an_index_keeps_its_members_and_a_subject_its_referrers(
-    app: TestApp, driver: InMemoryDriver, clock: Clock
+    app: TestApp, driver: StorageDriver, clock: Clock
 ) -> None:
     member = image_manifest(push_blob(app, "a", LAYER))
     put(app, Digest.of(member), member)
@@ -145,7 +146,7 @@ def test_an_index_keeps_its_members_and_a_subject_its_referrers(
 
 
 def test_a_member_that_was_pushed_as_a_blob_keeps_what_it_uses(
-    app: TestApp, driver: InMemoryDriver, clock: Clock
+    app: TestApp, driver: StorageDriver, clock: Clock
 ) -> None:
     member = image_manifest(push_blob(app, "a", LAYER))
     push_blob(app, "a", member)
@@ -155,7 +156,7 @@ def test_a_member_that_was_pushed_as_a_blob_keeps_what_it_uses(
 
 
 def test_a_manifest_that_release_2_1_0_linked_as_a_layer_keeps_what_it_uses(
-    app: TestApp, driver: InMemoryDriver, clock: Clock
+    app: TestApp, driver: StorageDriver, clock: Clock
 ) -> None:
     manifest = image_manifest(push_blob(app, "a", LAYER))
     digest = push_blob(app, "a", manifest)
@@ -163,7 +164,7 @@ def test_a_manifest_that_release_2_1_0_linked_as_a_layer_keeps_what_it_uses(
     assert run(driver, clock, delete_untagged=True).blobs == {}
 
 
-def test_content_that_is_named_by_another_algorithm_is_kept(app: TestApp, driver: InMemoryDriver, clock: Clock) -> None:
+def test_content_that_is_named_by_another_algorithm_is_kept(app: TestApp, driver: StorageDriver, clock: Clock) -> None:
     used, unused = (Digest.of(content, "sha512") for content in (CONFIG, UNUSED))
     for digest, content in ((used, CONFIG), (unused, UNUSED)):
         app.post(f"/v2/a/blobs/uploads/?digest={digest}", content, status=201)
@@ -174,14 +175,14 @@ def test_content_that_is_named_by_another_algorithm_is_kept(app: TestApp, driver
     assert len(driver.list(CTX, paths.layers("a") + "/sha512")) == 1
 
 
-def test_a_digest_that_json_escapes_hide_is_found(app: TestApp, driver: InMemoryDriver, clock: Clock) -> None:
+def test_a_digest_that_json_escapes_hide_is_found(app: TestApp, driver: StorageDriver, clock: Clock) -> None:
     config = push_blob(app, "a", CONFIG)
     put(app, "v1", image_manifest(config).replace(b"sha256:", b"\\u0073ha256:"))
     assert run(driver, clock).blobs == {}
 
 
 def test_signatures_of_schema_1_stay_as_long_as_their_manifest(
-    driver: InMemoryDriver, clock: Clock, tmp_path: Path
+    driver: StorageDriver, clock: Clock, tmp_path: Path
 ) -> None:
     signing = signer(tmp_path)
     app = stack_over(driver, signer=signing)
@@ -196,7 +197,7 @@ def test_signatures_of_schema_1_stay_as_long_as_their_manifest(
 
 
 def test_a_repository_with_a_manifest_that_is_gone_keeps_all_it_has(
-    app: TestApp, driver: InMemoryDriver, clock: Clock
+    app: TestApp, driver: StorageDriver, clock: Clock
 ) -> None:
     digest = push_image(app, "a", "v1", CONFIG, LAYER)
     elsewhere = push_blob(app, "b", UNUSED)
@@ -207,7 +208,7 @@ def test_a_repository_with_a_manifest_that_is_gone_keeps_all_it_has(
     assert has(app, Digest.of(LAYER))
 
 
-def test_a_damaged_link_stops_it_before_anything_is_deleted(app: TestApp, driver: InMemoryDriver, clock: Clock) -> None:
+def test_a_damaged_link_stops_it_before_anything_is_deleted(app: TestApp, driver: StorageDriver, clock: Clock) -> None:
     unused = push_blob(app, "a", UNUSED)
     driver.put_content(CTX, f"{paths.tags('a')}/v1/current/link", b"damaged")
     with pytest.raises(RegistryError, match="v1/current/link holds no digest"):
@@ -215,7 +216,7 @@ def test_a_damaged_link_stops_it_before_anything_is_deleted(app: TestApp, driver
     assert has(app, unused)
 
 
-def test_an_upload_in_progress_is_left_alone(app: TestApp, driver: InMemoryDriver, clock: Clock) -> None:
+def test_an_upload_in_progress_is_left_alone(app: TestApp, driver: StorageDriver, clock: Clock) -> None:
     location = app.post("/v2/a/blobs/uploads/").headers["Location"]
     app.patch(location, LAYER)
     run(driver, clock)
@@ -223,7 +224,7 @@ def test_an_upload_in_progress_is_left_alone(app: TestApp, driver: InMemoryDrive
     assert has(app, Digest.of(LAYER))
 
 
-def test_what_is_cached_is_not_believed_when_it_is_gone(driver: InMemoryDriver, clock: Clock) -> None:
+def test_what_is_cached_is_not_believed_when_it_is_gone(driver: StorageDriver, clock: Clock) -> None:
     cache = InMemoryCacheProvider()
     app = stack_over(driver, cache=cache)
     unused = push_blob(app, "a", UNUSED)
@@ -233,12 +234,12 @@ def test_what_is_cached_is_not_believed_when_it_is_gone(driver: InMemoryDriver, 
     assert not has(app, unused)
 
 
-def test_an_empty_store_has_nothing_to_collect(driver: InMemoryDriver, clock: Clock) -> None:
+def test_an_empty_store_has_nothing_to_collect(driver: StorageDriver, clock: Clock) -> None:
     assert run(driver, clock) == Collected()
 
 
 def test_a_grace_of_less_than_an_hour_needs_nobody_else_to_be_there(
-    app: TestApp, driver: InMemoryDriver, clock: Clock
+    app: TestApp, driver: StorageDriver, clock: Clock
 ) -> None:
     unused = push_blob(app, "a", UNUSED)
     with pytest.raises(ConfigurationError, match="an hour or more while the registry serves, not 3599 s"):
@@ -247,7 +248,7 @@ def test_a_grace_of_less_than_an_hour_needs_nobody_else_to_be_there(
     assert set(collect(CTX, Registry(driver), grace=0, offline=True).blobs) == {unused}
 
 
-def test_one_collects_at_a_time(driver: InMemoryDriver) -> None:
+def test_one_collects_at_a_time(driver: StorageDriver) -> None:
     held = driver.writer(CTX, paths.COLLECTION_TURN)
     with pytest.raises(PathBusy):
         collect(CTX, Registry(driver), grace=HOUR)

@@ -12,10 +12,10 @@ import pytest
 
 from registry_wsgi.cache.inmemory import InMemoryCacheProvider
 from registry_wsgi.drivers.filesystem import FilesystemDriver
-from registry_wsgi.drivers.inmemory import InMemoryDriver
 from registry_wsgi.errors import Unavailable
 from registry_wsgi.health import checks
 from registry_wsgi.health.monitor import outcome
+from tests import storages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def test_an_empty_storage_is_well_and_can_be_written_to() -> None:
-    driver = InMemoryDriver()
+    driver = storages.new_driver()
     assert outcome(checks.storage_answers(driver)) == ""
     assert outcome(checks.storage_takes(driver)) == ""
 

@@ -9,6 +9,7 @@ import pytest
 from webtest import TestApp
 
 import registry_wsgi
+from tests import storages
 from tests.metrics.test_serving import answers, debugged
 from tests.waiting import until
 from tests.wire import Client
@@ -23,7 +24,7 @@ ACCESS = {"auth": {"silly": {"realm": "r", "service": "s"}}}
 
 
 def app(**sections: Any) -> TestApp:
-    return TestApp(registry_wsgi.create_app({"storage": "inmemory", **sections}))
+    return TestApp(registry_wsgi.create_app({"storage": storages.new_section(), **sections}))
 
 
 def test_probes_need_no_login() -> None:
@@ -74,7 +75,7 @@ def host(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
 
 @pytest.mark.parametrize(("claims", "body"), [({}, b"the host's"), ({"health": True}, b'{"status": "alive"}\n')])
 def test_a_mounted_registry_answers_probes_only_if_it_is_told_to(claims: dict[str, bool], body: bytes) -> None:
-    mounted = TestApp(registry_wsgi.mount(host, {"storage": "inmemory"}, open_access=True, **claims))
+    mounted = TestApp(registry_wsgi.mount(host, {"storage": storages.new_section()}, open_access=True, **claims))
     assert mounted.get("/healthz").body == body
 
 

@@ -19,6 +19,7 @@ from registry_wsgi.config import load
 from registry_wsgi.descriptor import Digest
 from registry_wsgi.errors import ConfigurationError, Denied
 from registry_wsgi.middleware import audit
+from tests import storages
 from tests.auth import forge
 from tests.stack import image_manifest, push_blob, push_image
 from tests.wire import Client
@@ -54,7 +55,11 @@ def rules_over(passwords: Path) -> dict[str, Any]:
 
 
 def app_with(log: Path, auth: dict[str, Any], **sections: Any) -> TestApp:
-    config = {"storage": {"inmemory": {}, "delete": {"enabled": True}}, "log": {"audit": str(log)}, "auth": auth}
+    config = {
+        "storage": {**storages.new_section(), "delete": {"enabled": True}},
+        "log": {"audit": str(log)},
+        "auth": auth,
+    }
     return TestApp(build(load({**config, **sections})))
 
 

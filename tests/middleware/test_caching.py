@@ -27,10 +27,11 @@ from registry_wsgi.interfaces import Grant
 from registry_wsgi.middleware import caching
 from registry_wsgi.wiring import layers
 from registry_wsgi.wiring.registry import create_registry
+from tests import storages
 from tests.stack import CountingDriver, image_manifest, push_blob, push_image, stack_over
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from _typeshed.wsgi import WSGIEnvironment
@@ -150,14 +151,12 @@ def test_content_that_would_take_an_eighth_of_the_memory_is_read_each_time(drive
 # ── two processes on one storage ──────────────────────────────────────────────────────────────
 
 
-@pytest.fixture(params=["filesystem", "inmemory", "without probes"])
+@pytest.fixture(params=[*storages.kinds(), "without probes"])
 def two(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[TestApp, TestApp]:
     """Two processes, the second of which has seen all that is pushed; each has a driver of its own if there can be."""
-    if request.param == "inmemory":
-        shared = InMemoryDriver()
-        drivers: list[StorageDriver] = [shared, shared]
-    else:
-        drivers = [FilesystemDriver(rootdirectory=tmp_path), FilesystemDriver(rootdirectory=tmp_path)]
+    kind = request.param if request.param in storages.kinds() else storages.kinds()[0]
+    driver = storages.driver_at(tmp_path, kind)
+    drivers = [driver, driver if kind == "inmemory" else storages.driver_at(tmp_path, kind)]
     if request.param == "without probes":
         drivers = [Unable(each) for each in drivers]
     one, other = (process(each) for each in drivers)
@@ -312,7 +311,7 @@ def test_who_may_not_pull_does_not_get_what_is_remembered() -> None:
             raise Unauthorized(headers={"WWW-Authenticate": 'Basic realm="R"'})
         return Grant("alice", lambda _: True)
 
-    app = TestApp(build(load({"storage": "inmemory"}), CallableController(function=authorize)))
+    app = TestApp(build(load({"storage": storages.new_section()}), CallableController(function=authorize)))
     app.authorization = ("Basic", ("alice", ""))
     digest = push_blob(app, "a/b", SMALL)
     for _ in range(2):
@@ -370,8 +369,8 @@ def test_a_blob_is_not_said_to_be_missing_where_storage_fails() -> None:
 
 
 @pytest.fixture
-def unable() -> Iterator[Unable]:
-    return Unable(InMemoryDriver())
+def unable() -> Unable:
+    return Unable(storages.new_driver())
 
 
 def test_without_probes_a_tag_is_read_each_time_and_links_are_believed_for_a_time(unable: Unable) -> None:

@@ -1,6 +1,6 @@
 """Reads through the caching layer and around it: the same status, headers, body and events.
 
-The conformance suite is run so, too: see OURS in tests/conformance/conftest.py.
+The conformance suite is run so, too: see `both-ways` in tests/conformance/conftest.py.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from registry_wsgi import mediatypes
 from registry_wsgi.api.call import Options
 from registry_wsgi.cache.inmemory import InMemoryCacheProvider
 from registry_wsgi.descriptor import Digest
-from registry_wsgi.drivers.filesystem import FilesystemDriver
-from registry_wsgi.drivers.inmemory import InMemoryDriver
 from registry_wsgi.manifests.signing import LibtrustSigner
+from tests import storages
 from tests.api.inprocess import InProcess
 from tests.bothways import BothWays
 from tests.schema1 import payload, sign
@@ -98,12 +97,10 @@ OPTIONS = {
 }
 
 
-@pytest.fixture(params=["filesystem", "inmemory"])
+@pytest.fixture(params=storages.kinds())
 def driver(request: pytest.FixtureRequest, tmp_path: Path) -> StorageDriver:
     """A driver with a repository of all kinds."""
-    driver: StorageDriver = (
-        InMemoryDriver() if request.param == "inmemory" else FilesystemDriver(rootdirectory=tmp_path / "r")
-    )
+    driver = storages.driver_at(tmp_path / "r", request.param)
     client = InProcess(stack_over(driver, signer=SIGNER))
     for content in BLOBS:
         client.push_blob(NAME, content)

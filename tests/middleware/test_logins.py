@@ -18,6 +18,7 @@ from registry_wsgi.config import load
 from registry_wsgi.errors import ConfigurationError, TooManyRequests, Unauthorized
 from registry_wsgi.middleware import failures
 from registry_wsgi.middleware.logins import LoginLimit
+from tests import storages
 from tests.wire import Client
 
 if TYPE_CHECKING:
@@ -214,7 +215,7 @@ def auth(tmp_path: Path) -> dict[str, Any]:
 
 
 def application(auth: dict[str, Any], **http: Any) -> WSGIApplication:
-    return build(load({"storage": "inmemory", "auth": auth, "http": http}))
+    return build(load({"storage": storages.new_section(), "auth": auth, "http": http}))
 
 
 def test_ten_thousand_guesses_are_answered_and_hardly_any_of_them_is_hashed(

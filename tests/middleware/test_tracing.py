@@ -12,10 +12,11 @@ from webtest import TestApp
 
 from registry_wsgi import context, logs
 from registry_wsgi.context import ENVIRON_KEY, Context
-from registry_wsgi.drivers.inmemory import InMemoryDriver
+from registry_wsgi.descriptor import Digest
 from registry_wsgi.drivers.traced import TracedDriver
 from registry_wsgi.middleware.tracing import TracingLayer
-from tests.stack import push_image, stack_over
+from tests import storages
+from tests.stack import stack_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -34,7 +35,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> Callable[[str], list[dict[str, ob
 
 
 def test_a_completed_request_is_one_line_with_its_fields(lines: Callable[[str], list[dict[str, object]]]) -> None:
-    app = stack_over(InMemoryDriver())
+    app = stack_over(storages.new_driver())
     app.get("/v2/", headers={"User-Agent": "agent/1"})
     (line,) = lines("response completed")
     assert line["http.request.method"] == "GET"
@@ -45,13 +46,13 @@ def test_a_completed_request_is_one_line_with_its_fields(lines: Callable[[str], 
 
 
 def test_a_refused_request_says_why(lines: Callable[[str], list[dict[str, object]]]) -> None:
-    stack_over(InMemoryDriver()).get("/v2/a/manifests/v1", status=404)
+    stack_over(storages.new_driver()).get("/v2/a/manifests/v1", status=404)
     (line,) = lines("response completed with error")
     assert (line["err.code"], line["vars.name"], line["vars.argument"]) == ("manifest_unknown", "a", "v1")
 
 
 def test_every_request_has_an_id_of_its_own(lines: Callable[[str], list[dict[str, object]]]) -> None:
-    app = stack_over(InMemoryDriver())
+    app = stack_over(storages.new_driver())
     app.get("/v2/")
     app.get("/v2/")
     assert len({line["http.request.id"] for line in lines("response completed")}) == 2
@@ -59,7 +60,10 @@ def test_every_request_has_an_id_of_its_own(lines: Callable[[str], list[dict[str
 
 def test_driver_calls_are_traced_with_their_request(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "registry_wsgi")
-    push_image(stack_over(TracedDriver(InMemoryDriver())), "a", "v1", b"{}")
+    app = stack_over(TracedDriver(storages.new_driver()))
+    location = app.post("/v2/a/blobs/uploads/").headers["Location"]
+    app.patch(location, b"{}")
+    app.put(f"{location}?digest={Digest.of(b'{}')}", status=201)
     traces = [record for record in caplog.records if "trace.id" in getattr(record, "fields", {})]
     assert {record.fields["trace.func"] for record in traces} >= {"get_content", "put_content", "writer", "move"}  # type: ignore[attr-defined]
     assert all(record.fields["http.request.id"] for record in traces)  # type: ignore[attr-defined]
@@ -67,7 +71,7 @@ def test_driver_calls_are_traced_with_their_request(caplog: pytest.LogCaptureFix
 
 def test_a_trace_says_when_it_began_and_from_where(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "registry_wsgi")
-    driver, ctx = TracedDriver(InMemoryDriver()), Context()
+    driver, ctx = TracedDriver(storages.new_driver()), Context()
     with ctx.trace("outer", "outer"):
         driver.put_content(ctx, "/a", b"content")
     inner, outer = (record.fields for record in caplog.records)  # type: ignore[attr-defined]
@@ -141,7 +145,7 @@ def test_a_request_of_which_no_line_tells_needs_no_id(
     for name in ("registry_wsgi", logs.ACCESS_LOGGER):
         caplog.set_level(logging.ERROR, name)
     monkeypatch.setattr(context, "_ids", None)
-    stack_over(InMemoryDriver()).get("/v2/", status=200)
+    stack_over(storages.new_driver()).get("/v2/", status=200)
 
 
 def test_the_id_of_a_request_stays() -> None:

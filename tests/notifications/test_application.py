@@ -10,6 +10,7 @@ from webtest import TestApp
 
 import registry_wsgi
 from registry_wsgi.descriptor import Digest
+from tests import storages
 from tests.notifications.conftest import endpoint, sections
 from tests.stack import push_blob, push_image
 from tests.waiting import until
@@ -32,7 +33,7 @@ def host(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[by
 
 
 def mounted(events: Any, **sections: Any) -> TestApp:
-    config = {"storage": "inmemory", **sections}
+    config = {"storage": storages.new_section(), **sections}
     return TestApp(registry_wsgi.mount(host, config, open_access=True, events=events))
 
 

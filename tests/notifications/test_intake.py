@@ -11,7 +11,6 @@ from webtest import TestApp
 
 from registry_wsgi.api.core import create_core
 from registry_wsgi.descriptor import Descriptor, Digest
-from registry_wsgi.drivers.inmemory import InMemoryDriver
 from registry_wsgi.errors import Unavailable
 from registry_wsgi.middleware.compose import Layer, compose
 from registry_wsgi.middleware.notifications import NotificationsLayer
@@ -23,6 +22,7 @@ from registry_wsgi.notifications.packing import Interest, Packing
 from registry_wsgi.notifications.records import unpack
 from registry_wsgi.storage.registry import Registry
 from registry_wsgi.testing._together import together
+from tests import storages
 from tests.stack import push_blob, push_image
 from tests.waiting import until
 
@@ -58,7 +58,7 @@ def stack(outbox: Watched, *interests: Interest, root: str = "") -> tuple[TestAp
     intake = Intake(outbox, lambda: Packing(interests or [Interest("one")], addr="here:5000", root=root))
     options = {"intake": intake, "deliver": lambda: None}
     layers = [Layer("tracing", TracingLayer), Layer("notifications", NotificationsLayer, options)]
-    return TestApp(compose(create_core(Registry(InMemoryDriver(), delete_enabled=True)), layers)), intake
+    return TestApp(compose(create_core(Registry(storages.new_driver(), delete_enabled=True)), layers)), intake
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from registry_wsgi import mediatypes
 from registry_wsgi.api.call import Options
 from registry_wsgi.api.core import create_core
 from registry_wsgi.descriptor import Digest
-from registry_wsgi.drivers.inmemory import InMemoryDriver
 from registry_wsgi.drivers.redirect import RedirectMiddleware
 from registry_wsgi.manifests.signing import LibtrustSigner
 from registry_wsgi.middleware.compose import Layer, compose
@@ -25,6 +24,7 @@ from registry_wsgi.notifications.intake import Intake
 from registry_wsgi.notifications.packing import Interest, Packing
 from registry_wsgi.notifications.records import unpack
 from registry_wsgi.storage.registry import Registry
+from tests import storages
 from tests.stack import image_manifest, push_blob
 
 if TYPE_CHECKING:
@@ -74,14 +74,15 @@ class Observed:
     """A registry, and the events that its requests raised."""
 
     outbox: InMemoryOutbox = field(default_factory=InMemoryOutbox)
-    driver: StorageDriver = field(default_factory=InMemoryDriver)
+    driver: StorageDriver = field(default_factory=storages.new_driver)
+    redirect: bool = False
 
     def __post_init__(self) -> None:
         self.intake = Intake(self.outbox, lambda: Packing([Interest("all")], addr="here:5000", references=True))
         registry = Registry(self.driver, delete_enabled=True, signer=LibtrustSigner())
         options = {"intake": self.intake, "deliver": lambda: None}
         layers = [Layer("tracing", TracingLayer), Layer("notifications", NotificationsLayer, options)]
-        self.app = TestApp(compose(create_core(registry, Options(redirect=True)), layers))
+        self.app = TestApp(compose(create_core(registry, Options(redirect=self.redirect)), layers))
 
     def taken(self) -> list[dict[str, Any]]:
         """Return the events since this was last asked, as registry:2 writes them."""
@@ -263,7 +264,8 @@ def test_a_cancelled_upload_is_none(observed: Observed) -> None:
 
 
 def test_a_blob_that_the_client_gets_elsewhere_is_pulled() -> None:
-    observed = Observed(driver=RedirectMiddleware(InMemoryDriver(), baseurl="https://cdn.example.com/"))
+    driver = RedirectMiddleware(storages.new_driver(), baseurl="https://cdn.example.com/")
+    observed = Observed(driver=driver, redirect=True)
     push_blob(observed.app, NAME, LAYER)
     observed.taken()
     observed.app.get(BLOB, status=307)

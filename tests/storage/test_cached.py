@@ -8,9 +8,9 @@ import pytest
 
 from registry_wsgi.context import Context
 from registry_wsgi.descriptor import Descriptor, Digest
-from registry_wsgi.drivers.inmemory import InMemoryDriver
 from registry_wsgi.errors import BlobUnknown, NameInvalid, Unavailable
 from registry_wsgi.storage.registry import Registry
+from tests import storages
 
 CONTENT = b"content"
 DIGEST = Digest.of(CONTENT)
@@ -37,7 +37,7 @@ class Broken:
 
 def push_pull_and_delete(error: Exception) -> None:
     ctx = Context()
-    blobs = Registry(InMemoryDriver(), cache=Broken(error), delete_enabled=True).repository("a/b").blobs
+    blobs = Registry(storages.new_driver(), cache=Broken(error), delete_enabled=True).repository("a/b").blobs
     writer = blobs.create(ctx)
     writer.prepare(ctx)
     writer.write(CONTENT)

@@ -25,6 +25,7 @@ def registry_of(names: list[str]) -> tuple[Registry, CountingDriver]:
     return Registry(driver), driver
 
 
+@settings(max_examples=storages.sampled(100))
 @given(st.sets(NAMES, min_size=1), st.integers(1, 4), NAMES)
 def test_pages_put_together_are_the_sorted_whole(names: set[str], n: int, start: str) -> None:
     registry, _ = registry_of(list(names))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from itertools import islice
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from unittest.mock import patch
@@ -13,18 +14,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from registry_wsgi.context import Context
-from registry_wsgi.drivers.filesystem import FilesystemDriver
 from registry_wsgi.storage import catalog, paths
 from registry_wsgi.storage.registry import Registry
 from tests import storages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterator
 
     from registry_wsgi.interfaces import StorageDriver
-
-    Kind = Callable[[], AbstractContextManager[StorageDriver]]
 
 CTX = Context()
 COMPONENTS = st.sampled_from(["a", "b", "a-b", "a--b", "a.b", "a_b", "a0", "0", "00", "ab", "b-a"])
@@ -38,29 +35,25 @@ NO_TAGS = ["-", "-a", ".a", "a" * 129, "0" * 129, "_" * 200]
 
 
 @contextmanager
-def filesystem() -> Iterator[StorageDriver]:
+def driver_of(kind: str) -> Iterator[StorageDriver]:
+    """Give a driver over an empty store, which Hypothesis wants for each example."""
     with TemporaryDirectory() as directory:
-        yield FilesystemDriver(rootdirectory=directory)
+        yield storages.driver_at(Path(directory), kind)
 
 
-@contextmanager
-def in_memory() -> Iterator[StorageDriver]:
-    yield storages.new_driver()
-
-
-both = pytest.mark.parametrize("kind", [filesystem, in_memory], ids=["filesystem", "in memory"])
+any_driver = pytest.mark.parametrize("kind", storages.kinds())
 
 
 def put(driver: StorageDriver, path: str) -> None:
     driver.put_content(CTX, path, b"", durable=False)
 
 
-@both
-@settings(max_examples=40)
+@any_driver
+@settings(max_examples=storages.sampled(40))
 @given(names=st.sets(NAMES, min_size=1, max_size=12), start=NAMES | st.sampled_from(ODD_NAMES), page=st.integers(1, 5))
 @example(names={"a", "a/b", "a-b", "a.b"}, start="a", page=1)
-def test_repositories_are_paged_component_by_component(kind: Kind, names: set[str], start: str, page: int) -> None:
-    with kind() as driver, patch.object(catalog, "_PAGE", page), patch.object(catalog, "_LOOK", page):
+def test_repositories_are_paged_component_by_component(kind: str, names: set[str], start: str, page: int) -> None:
+    with driver_of(kind) as driver, patch.object(catalog, "_PAGE", page), patch.object(catalog, "_LOOK", page):
         for name in names:
             put(driver, f"{paths.manifests(name)}/tags/v1/current/link")
         for directory in (paths.REPOSITORIES, paths.repository(min(names))):
@@ -77,12 +70,12 @@ def test_repositories_are_paged_component_by_component(kind: Kind, names: set[st
         assert list(registry.repositories(CTX, start)) == after
 
 
-@both
-@settings(max_examples=40)
+@any_driver
+@settings(max_examples=storages.sampled(40))
 @given(tags=st.sets(TAGS, max_size=12), left=st.sets(st.sampled_from(NO_TAGS)), start=st.text(max_size=3))
 @example(tags={"a", "a-b", "a.b", "a_b", "A", "0"}, left=set(NO_TAGS), start="a-")
-def test_tags_are_paged_in_ascii_order(kind: Kind, tags: set[str], left: set[str], start: str) -> None:
-    with kind() as driver:
+def test_tags_are_paged_in_ascii_order(kind: str, tags: set[str], left: set[str], start: str) -> None:
+    with driver_of(kind) as driver:
         put(driver, f"{paths.manifests('a')}/revisions/x")
         for name in tags | left:
             put(driver, f"{paths.tags('a')}/{name}/current/link")

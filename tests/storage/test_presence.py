@@ -8,10 +8,12 @@ from registry_wsgi import mediatypes
 from registry_wsgi.cache.inmemory import InMemoryCacheProvider
 from registry_wsgi.context import Context
 from registry_wsgi.descriptor import Digest
+from registry_wsgi.drivers.delegate import DelegatingDriver
 from registry_wsgi.drivers.filesystem import FilesystemDriver
 from registry_wsgi.drivers.inmemory import InMemoryDriver
 from registry_wsgi.storage import paths, presence
 from registry_wsgi.storage.presence import Seen
+from tests import storages
 from tests.api.inprocess import InProcess
 from tests.stack import CountingDriver, image_manifest, stack_over
 
@@ -27,7 +29,7 @@ class Clock:
         return self.now
 
 
-class Unprobing(InMemoryDriver):
+class Unprobing(DelegatingDriver):
     """A driver like those of object stores, which have no cheap way to look."""
 
     def probe(self, path, content=None):
@@ -57,6 +59,11 @@ def probing(request, tmp_path):
     return FilesystemDriver(rootdirectory=str(tmp_path)) if request.param == "filesystem" else InMemoryDriver()
 
 
+@pytest.fixture
+def unprobing():
+    return Unprobing(storages.new_driver())
+
+
 def test_a_layer_that_another_program_collected_is_unknown_at_once_and_pushed_again(probing):
     client = remembered_by(probing)
     probing.delete(CTX, paths.blob_data(DIGEST))
@@ -66,12 +73,11 @@ def test_a_layer_that_another_program_collected_is_unknown_at_once_and_pushed_ag
     assert client.blob("a", DIGEST).body == LAYER
 
 
-def test_over_an_object_store_it_is_unknown_after_a_while(monkeypatch):
+def test_over_an_object_store_it_is_unknown_after_a_while(unprobing, monkeypatch):
     clock = Clock()
     monkeypatch.setattr(presence, "Seen", lambda: Seen(clock=clock))
-    driver = Unprobing()
-    client = remembered_by(driver)
-    driver.delete(CTX, paths.blob_data(DIGEST))
+    client = remembered_by(unprobing)
+    unprobing.delete(CTX, paths.blob_data(DIGEST))
     assert client.request("HEAD", f"/v2/a/blobs/{DIGEST}").status == 200
     clock.now += presence.SECONDS
     assert client.request("HEAD", f"/v2/a/blobs/{DIGEST}").status == 404
@@ -79,17 +85,16 @@ def test_over_an_object_store_it_is_unknown_after_a_while(monkeypatch):
     assert client.blob("a", DIGEST).body == LAYER
 
 
-def test_over_an_object_store_no_manifest_without_its_layer_is_taken_and_the_next_push_is_whole():
-    driver = Unprobing()
-    client = remembered_by(driver)
-    driver.delete(CTX, paths.blob_data(DIGEST))
+def test_over_an_object_store_no_manifest_without_its_layer_is_taken_and_the_next_push_is_whole(unprobing):
+    client = remembered_by(unprobing)
+    unprobing.delete(CTX, paths.blob_data(DIGEST))
     assert push(client) == 400
     assert push(client) == 201
     assert client.blob("a", DIGEST).body == LAYER
 
 
-def test_over_an_object_store_a_blob_is_looked_for_once_in_a_while():
-    driver = CountingDriver(Unprobing())
+def test_over_an_object_store_a_blob_is_looked_for_once_in_a_while(unprobing):
+    driver = CountingDriver(unprobing)
     cache = InMemoryCacheProvider()
     InProcess(stack_over(driver, cache=cache)).push_blob("a", LAYER)
     client = InProcess(stack_over(driver, cache=cache))

@@ -128,10 +128,11 @@ def test_signatures_that_arrive_in_another_order_are_collected_in_order() -> Non
         if last in path:
             arrived.set()
         else:
-            arrived.wait(5)
+            assert arrived.wait(60)
 
-    repository = Registry(SlowDriver(storages.new_driver(), wait)).repository("a")
-    repository.signatures.put(CTX, MANIFEST, IN_ORDER[0], IN_ORDER[-1])
+    driver = storages.new_driver()
+    Registry(driver).repository("a").signatures.put(CTX, MANIFEST, IN_ORDER[0], IN_ORDER[-1])
+    repository = Registry(SlowDriver(driver, wait)).repository("a")
     assert repository.signatures.get(CTX, MANIFEST) == [IN_ORDER[0], IN_ORDER[-1]]
 
 

@@ -12,6 +12,7 @@ from registry_wsgi.app import build
 from registry_wsgi.config import load
 from registry_wsgi.descriptor import Digest
 from registry_wsgi.errors import ConfigurationError
+from tests import storages
 from tests.stack import image_manifest, push_blob, push_image
 
 ABSENT = Digest.of(b"absent")
@@ -19,7 +20,7 @@ NONDISTRIBUTABLE = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip
 
 
 def app_with(validation: dict[str, object] | None = None) -> TestApp:
-    return TestApp(build(load({"storage": "inmemory", "validation": validation})))
+    return TestApp(build(load({"storage": storages.new_section(), "validation": validation})))
 
 
 def push_foreign(app: TestApp, urls: object, media_type: str = NONDISTRIBUTABLE, status: int = 201) -> str:

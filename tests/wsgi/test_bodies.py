@@ -11,7 +11,6 @@ from uuid import uuid4
 import pytest
 
 from tests.images import CHUNK, MB, digest_of_chunks, random_chunks
-from tests.waiting import until
 from tests.wire import Client, chunk, digest_of, with_query
 from tests.wsgi.uploading import CONCURRENT, SERVERS, finish, received
 
@@ -76,13 +75,17 @@ def test_a_chunked_body_is_refused_in_words_by_a_server_that_does_not_hand_it_on
 # ── broken off ────────────────────────────────────────────────────────────────────────────────
 
 
-def break_off(client: Client, kind: str, method: str, target: str, *, chunked: bool) -> None:
+def break_off(client: Client, kind: str, method: str, location: str, digest: str, *, chunked: bool) -> None:
     """Send the first half of the content, and die once the registry is at it, if that can be seen."""
+    target = with_query(location, digest=digest)
     headers = {"Transfer-Encoding": "chunked"} if chunked else {"Content-Length": str(len(CONTENT))}
-    with client.begun(method, target, headers) as connection:
-        connection.sendall(chunk(CONTENT[:HALF]) if chunked else CONTENT[:HALF])
-        if kind in CONCURRENT:
-            until(lambda: received(client, target) > 0)
+    half = chunk(CONTENT[:HALF]) if chunked else CONTENT[:HALF]
+    if kind in CONCURRENT:
+        with client.writing(method, target, headers, half, location):
+            pass
+    else:
+        with client.begun(method, target, headers) as connection:
+            connection.sendall(half)
 
 
 @pytest.mark.parametrize("kind", SERVERS)
@@ -92,7 +95,7 @@ def test_an_upload_whose_client_died_goes_on_from_what_its_status_says(
     client: Client, location: str, kind: str, method: str, chunked: bool
 ) -> None:
     whole, half = digest_of(CONTENT), digest_of(CONTENT[:HALF])
-    break_off(client, kind, method, with_query(location, digest=whole), chunked=chunked)
+    break_off(client, kind, method, location, whole, chunked=chunked)
     for digest in (whole, half):
         assert client.request("HEAD", f"/v2/{repository(location)}/blobs/{digest}").status == 404
     finish(client, location, CONTENT)
@@ -116,10 +119,9 @@ def test_a_single_post_whose_client_died_leaves_nothing(client: Client, kind: st
 
 
 @pytest.mark.parametrize("kind", CONCURRENT)
-def test_an_upload_that_is_being_written_is_busy_to_others(client: Client, location: str, kind: str) -> None:
-    with client.begun("PATCH", location, {"Transfer-Encoding": "chunked"}) as connection:
-        connection.sendall(chunk(CONTENT[:HALF]))
-        until(lambda: received(client, location) > 0)
+def test_an_upload_that_is_being_written_is_busy_to_others(client: Client, location: str) -> None:
+    half = chunk(CONTENT[:HALF])
+    with client.writing("PATCH", location, {"Transfer-Encoding": "chunked"}, half, location) as connection:
         for answer in (
             client.request("PATCH", location, b"other"),
             client.request("PUT", with_query(location, digest=digest_of(b"other")), b"other"),

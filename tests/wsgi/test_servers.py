@@ -18,6 +18,10 @@ from uuid import uuid4
 import psutil
 import pytest
 
+from registry_wsgi.context import Context
+from registry_wsgi.errors import PathBusy
+from registry_wsgi.storage import paths
+from tests import storages
 from tests.images import MB
 from tests.wire import Client, digest_of, with_query
 from tests.wsgi import apache
@@ -93,16 +97,23 @@ def refused(server: Server) -> str:
 
 
 def handed_on(server: Server) -> str:
-    """Whether the registry has the beginning of a large body in its storage before the end of it was sent."""
-    storage = Path(json.loads(server.config.read_text())["storage"]["filesystem"]["rootdirectory"])
+    """Whether the registry is at a large body before the end of it was sent: nobody else can write to the upload.
+
+    Who looks at that may be in the way of the request itself, which is then sent again.
+    """
     location = Client(server.url).start_upload("a/large")
-    with begun(server, "PATCH", location, body=os.urandom(8 * MB), Content_Length=str(LARGE)):
-        until = time.monotonic() + PATIENCE
-        while time.monotonic() < until:
-            if any(file.stat().st_size >= MB for file in storage.glob("**/a/large/_uploads/*/data")):
-                return "streamed"
-            time.sleep(0.05)
-        return "spooled"
+    data = paths.upload_data("a/large", location.rpartition("/")[2])
+    driver = storages.driver_of(json.loads(server.config.read_text())["storage"])
+    while True:
+        with begun(server, "PATCH", location, body=os.urandom(8 * MB), Content_Length=str(LARGE)) as connection:
+            until = time.monotonic() + PATIENCE
+            while not answered(connection, 0.05):
+                try:
+                    driver.writer(Context(), data, append=True).close()
+                except PathBusy:
+                    return "streamed"
+                if time.monotonic() > until:
+                    return "spooled"
 
 
 def continued(server: Server) -> str:
@@ -185,6 +196,16 @@ COLUMNS: dict[str, Callable[[Server], str]] = {
     "answers beside 4 slow uploads": beside_slow_uploads,
     "an upload at SIGTERM": ended,
 }
+OBSERVED = {column: observe for column, observe in COLUMNS.items() if column != "sendfile" or not storages.is_chosen()}
+
+
+def expected(name: str) -> dict[str, str]:
+    """Return a row of the page; what only a file can be is left out over a store."""
+    return {column: cell for column, cell in rows()[name].items() if column in OBSERVED}
+
+
+def observed(server: Server) -> dict[str, str]:
+    return {column: observe(server) for column, observe in OBSERVED.items()}
 
 
 def test_the_page_has_every_server_and_every_column() -> None:
@@ -195,8 +216,7 @@ def test_the_page_has_every_server_and_every_column() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_row_of_the_page_is_true(name: str, serve: Serve) -> None:
     server = serve(kind=NAMES[name])
-    seen = {column: observe(server) for column, observe in COLUMNS.items()}
-    assert seen == rows()[name]
+    assert observed(server) == expected(name)
 
 
 @pytest.mark.soak  # to build mod_wsgi takes a minute
@@ -205,5 +225,4 @@ def test_the_row_of_mod_wsgi_is_true(wheels: Mapping[str, Path]) -> None:
     with apache.environment(wheels["registry-wsgi"]) as directory, ExitStack() as stack:
         server = apache.start(directory)
         stack.callback(server.kill)
-        seen = {column: observe(server) for column, observe in COLUMNS.items()}
-    assert seen == rows()[BELOW_APACHE]
+        assert observed(server) == expected(BELOW_APACHE)

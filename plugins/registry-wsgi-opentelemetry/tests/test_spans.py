@@ -19,7 +19,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from registry_wsgi.app import build
 from registry_wsgi.config import load
 from registry_wsgi.errors import ConfigurationError
-from tests.wire import Client
+from tests import storages
+from tests.wire import Client, digest_of, with_query
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,19 +121,22 @@ def test_a_request_continues_the_trace_that_it_belongs_to(serve: Serve, receiver
     assert receiver.services == {"mine"}
     # Calls of the driver are the request's children, and of the same trace.
     calls = {(each.name, each.trace_id.hex()) for each in receiver.children(span)}
-    assert calls == {("filesystem.list", TRACE), ("filesystem.stat", TRACE)}
+    assert calls == {(f"{storages.kinds()[0]}.{name}", TRACE) for name in ("list", "stat")}
     # So are lines of the log.
     assert f"span_id={span.span_id.hex()} trace_id={TRACE}" in server.log.read_text()
 
 
 def test_a_request_without_a_trace_begins_one(serve: Serve, receiver: Receiver) -> None:
     server = serve(sections=sections(receiver))
-    Client(server.url).push_blob("a/b", b"content")
+    client = Client(server.url)
+    location = client.start_upload("a/b")
+    client.request("PATCH", location, b"content")
+    client.request("PUT", with_query(location, digest=digest_of(b"content")), b"")
     server.stop()
     put = receiver.wait_for("PUT /v2/{name}/blobs/uploads/{id}")
     assert put.parent_span_id == b""
     names = {each.name for each in receiver.children(put)}
-    assert names >= {"filesystem.writer", "filesystem.move", "filesystem.put_content"}
+    assert names >= {f"{storages.kinds()[0]}.{name}" for name in ("writer", "move", "put_content")}
 
 
 def test_who_asks_decides_whether_a_trace_is_kept(serve: Serve, receiver: Receiver) -> None:

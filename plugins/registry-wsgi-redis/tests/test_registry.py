@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import signal
 import threading
 import time
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import pytest
 from registry_wsgi_redis import RedisCacheProvider
 
 from registry_wsgi import mediatypes
 from registry_wsgi.context import Context
-from tests import servers
+from registry_wsgi.storage import paths
+from tests import servers, storages
 from tests.waiting import until
 from tests.wire import Client, digest_of
 
@@ -106,8 +105,8 @@ def test_each_finds_what_the_other_remembered(redis, serve):
     with redis.client() as stored:
         stored.flushall()
     Client(ours.url).push_blob("from-us", LAYER)
-    directory = json.loads(ours.config.read_text())["storage"]["filesystem"]["rootdirectory"]
-    shutil.rmtree(Path(directory) / "docker/registry/v2/repositories/from-us/_layers")
+    driver = storages.driver_of(json.loads(ours.config.read_text())["storage"])
+    driver.delete(Context(), paths.layers("from-us"))
     found = theirs.request("HEAD", f"/v2/from-us/blobs/{digest_of(LAYER)}")
     assert (found.status, found.headers["Content-Length"]) == (200, str(len(LAYER)))
     with redis.client() as stored:
