@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import storages
+from tests.waiting import until
 from tests.wire import Client, digest_of
 
 if TYPE_CHECKING:
@@ -51,6 +53,13 @@ def statuses(client: Client, kind: str, reference: str) -> list[int]:
     ]
 
 
+def check_gone(client: Client, kind: str, reference: str) -> None:
+    """Hold that it is not there: at once, or over a store when links that were seen are looked at again."""
+    if storages.is_chosen():
+        until(lambda: statuses(client, kind, reference) == [404, 404])
+    assert statuses(client, kind, reference) == [404, 404]
+
+
 def test_a_tag_that_another_process_moves_is_seen_to_move(ours: Client, other: Client) -> None:
     for number in (2, 1, 3, 1):
         other.push_manifest(NAME, "v1", manifest(number), MANIFEST_TYPE)
@@ -61,8 +70,8 @@ def test_a_manifest_that_another_process_deletes_and_pushes_again_goes_and_comes
     digest = digest_of(manifest(1))
     for _ in range(2):
         assert other.delete(NAME, "manifests", digest) == 202
-        assert statuses(ours, "manifests", digest) == [404, 404]
-        assert statuses(ours, "manifests", "v1") == [404, 404]
+        check_gone(ours, "manifests", digest)
+        check_gone(ours, "manifests", "v1")
         other.push_manifest(NAME, "v1", manifest(1), MANIFEST_TYPE)
         assert statuses(ours, "manifests", digest) == [200, 200]
         assert ours.manifest(NAME, "v1").body == manifest(1)
@@ -71,7 +80,7 @@ def test_a_manifest_that_another_process_deletes_and_pushes_again_goes_and_comes
 def test_a_blob_that_another_process_deletes_and_pushes_again_goes_and_comes(ours: Client, other: Client) -> None:
     digest = digest_of(CONTENT)
     assert other.delete(NAME, "blobs", digest) == 202
-    assert statuses(ours, "blobs", digest) == [404, 404]
+    check_gone(ours, "blobs", digest)
     other.push_blob(NAME, CONTENT)
     assert statuses(ours, "blobs", digest) == [200, 200]
     assert ours.blob(NAME, digest).body == CONTENT
