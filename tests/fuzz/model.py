@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from registry_wsgi import mediatypes
+from tests import storages
 from tests.conformance.target import digest_of
 
 if TYPE_CHECKING:
@@ -61,7 +62,13 @@ class Repository:
     tags: dict[str, str] = field(default_factory=dict)
     uploads: dict[str, bytes] = field(default_factory=dict)
     began: bool = False
-    """Whether anything was ever stored: a repository that was emptied is still one."""
+    """Whether anything was ever stored."""
+
+    @property
+    def known(self) -> bool:
+        """Whether there is the repository: one that was emptied still is, but in a store, which has no directories."""
+        links = (self.blobs, self.blob_aliases, self.manifests, self.manifest_aliases)
+        return any(links) if storages.is_chosen() else self.began
 
     def blob(self, digest: str) -> bytes | None:
         return self.blobs.get(self.blob_aliases.get(digest, digest))

@@ -337,7 +337,7 @@ class RegistryMachine(RuleBasedStateMachine):
     def list_tags(self, name: str, n: int) -> None:
         repository = self.repositories[name]
         answer = self.ask("GET", f"/v2/{name}/tags/list")
-        if not repository.began:
+        if not repository.known:
             assert answer.status == 404
             return
         expected = sorted(repository.tags)
@@ -346,7 +346,7 @@ class RegistryMachine(RuleBasedStateMachine):
 
     @rule(n=st.integers(1, 4))
     def list_repositories(self, n: int) -> None:
-        expected = sorted((name for name in NAMES if self.repositories[name].began), key=lambda name: name.split("/"))
+        expected = sorted((name for name in NAMES if self.repositories[name].known), key=lambda name: name.split("/"))
         assert self._pages(f"/v2/_catalog?n={n}", "repositories", n) == expected
 
     def _pages(self, path: str, member: str, n: int) -> list[str]:
