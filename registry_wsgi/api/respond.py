@@ -130,7 +130,10 @@ class Locations:
         # A Host header that names no host leaves nothing to be absolute with.
         if not host and not relative and (requested := get_host(environ)):
             host = f"{environ['wsgi.url_scheme']}://{requested}"
-        root = host.rstrip("/") + environ.get("SCRIPT_NAME", "")
+        script_name: str = environ.get("SCRIPT_NAME", "")
+        if script_name.startswith("//"):  # a reference that begins so names a host (RFC 3986 §4.2)
+            script_name = "/" + script_name.lstrip("/")
+        root = host.rstrip("/") + script_name
         self._root = iri_to_uri(root) if root else ""
 
     def blob(self, name: str, digest: str) -> str:

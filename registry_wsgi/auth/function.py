@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from registry_wsgi.interfaces import Grant
 from registry_wsgi.places import function_at
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
     from registry_wsgi.context import Context
-    from registry_wsgi.interfaces import Access, Authorize, Grant
+    from registry_wsgi.interfaces import Access, Authorize
 
 
 class CallableController:
@@ -24,4 +25,7 @@ class CallableController:
         self._function: Authorize = function_at(function) if isinstance(function, str) else function
 
     def authorize(self, ctx: Context, environ: WSGIEnvironment, access: tuple[Access, ...]) -> Grant:  # noqa: ARG002
-        return self._function(environ, access)
+        grant = self._function(environ, access)
+        if not isinstance(grant, Grant):
+            raise TypeError(f"access: the function must return a Grant, or raise Unauthorized or Denied; not {grant!r}")
+        return grant

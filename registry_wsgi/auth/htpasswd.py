@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import secrets
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -104,7 +103,8 @@ def _read(path: str) -> _Users:
             continue
         hashes[user] = hashed.encode()
         cost = max(cost, int(match[1]))
-    return _Users(hashes, bcrypt.hashpw(secrets.token_bytes(16), bcrypt.gensalt(cost)))
+    # No password is known to have this hash, which takes no time to make: a file is read again within a request.
+    return _Users(hashes, bcrypt.gensalt(cost) + b"." * 31)
 
 
 def _stamp(path: str) -> tuple[int, ...]:

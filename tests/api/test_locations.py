@@ -68,6 +68,11 @@ def test_locations_are_below_the_script_name() -> None:
     assert all(location.startswith("/deep/app/v2/") for location in locations(client, "/deep/app"))
 
 
+def test_a_script_name_of_two_slashes_leads_to_no_other_host() -> None:
+    location = Relay(in_memory_stack(), "//evil.example").start_upload("a")
+    assert location.startswith("/evil.example/v2/a/blobs/uploads/")
+
+
 def test_locations_are_below_the_prefix() -> None:
     client = InProcess(TestApp(built(prefix="/docker/")))
     assert all(location.startswith("/docker/v2/") for location in locations(client, "/docker"))

@@ -166,6 +166,13 @@ def test_a_function_of_the_host_decides(function: object) -> None:
     assert CallableController(function=function).authorize(CTX, {}, ACCESS).user == "host"  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("returned", [None, True, "ann"])
+def test_a_function_that_returns_no_grant_lets_nobody_in_and_is_told_what_to_return(returned: object) -> None:
+    controller = CallableController(function=lambda *_: returned)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=f"must return a Grant, or raise Unauthorized or Denied; not {returned!r}"):
+        controller.authorize(CTX, {}, ())
+
+
 @pytest.mark.parametrize("function", ["decide", "no.such.module:x", "os:no_such_name", "os:name"])
 def test_a_function_that_is_none_does_not_start(function: str) -> None:
     with pytest.raises(ConfigurationError, match="function"):
