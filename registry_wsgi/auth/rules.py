@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from registry_wsgi.errors import ConfigurationError
+from registry_wsgi.reference import NAME_LENGTH
 
 ACTIONS: Final = ("pull", "push", "delete", "catalog")
 _KEYS: Final = ("allow", "deny", "who", "repositories", "reason")
@@ -78,7 +79,8 @@ class _Rule:
             return False
         if action == "catalog":
             return self.pattern is None
-        return self.pattern is None or self.pattern.fullmatch(name) is not None
+        # A name that is longer is of no repository, but some patterns would look through 60 KB of it for minutes.
+        return self.pattern is None or (len(name) <= NAME_LENGTH and self.pattern.fullmatch(name) is not None)
 
     def caller_fits(self, caller: Caller) -> bool:
         return caller.is_one_of(self.who)

@@ -149,3 +149,11 @@ def test_rules_that_are_none_are_refused(section: object, message: str) -> None:
 def test_groups_that_are_none_are_refused(groups: object) -> None:
     with pytest.raises(ConfigurationError, match="groups"):
         Rules([], groups)
+
+
+def test_a_pattern_is_not_tried_on_what_is_too_long_for_a_name() -> None:
+    """It might take minutes: an expression looks at each way of parting a path between two `**`."""
+    found = rules("allow pull * **/**/c", "deny push * **")
+    assert found.decide(found.caller(NOBODY), "pull", "a/b/" * 63 + "a/c").allowed
+    assert not found.decide(found.caller(NOBODY), "pull", "a/b/" * 64 + "a/c").allowed
+    assert found.decide(found.caller(NOBODY), "push", "a/b/" * 64 + "a/c").number == 2
