@@ -91,6 +91,17 @@ class Azurite:
             connection.endheaders()
             return connection.getresponse().status
 
+    def wait_until_ready(self, log: Path) -> None:
+        """Return once the container is made."""
+        deadline = time.monotonic() + _READY_SECONDS
+        status = 0
+        while status != 201:
+            assert self.process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, f"the container was not made: {status}"
+            with suppress(OSError, http.client.HTTPException):
+                status = self.make_container()
+            time.sleep(0.1)
+
     def stop(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
@@ -121,12 +132,9 @@ def start(directory: Path) -> Azurite:
             stderr=subprocess.STDOUT,
         )
     azurite = Azurite(port, process)
-    deadline = time.monotonic() + _READY_SECONDS
-    status = 0
-    while status != 201:
-        assert process.poll() is None, (directory / "azurite.log").read_text()
-        assert time.monotonic() < deadline, f"the container was not made: {status}"
-        with suppress(OSError, http.client.HTTPException):
-            status = azurite.make_container()
-        time.sleep(0.1)
+    try:
+        azurite.wait_until_ready(directory / "azurite.log")
+    except BaseException:
+        azurite.stop()
+        raise
     return azurite

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 from registry_wsgi import logs
-from tests import packaging, servers
+from tests import packaging, servers, storages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -71,6 +71,12 @@ def _end(server: servers.Server) -> None:
     _running.remove(server)
     if server.process.poll() is None:
         server.stop()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def store() -> None:
+    """Have the chosen store there before any test turns the clock."""
+    storages.start()
 
 
 @pytest.fixture(autouse=True)

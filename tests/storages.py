@@ -44,6 +44,12 @@ def is_chosen() -> bool:
     return _chosen != "default"
 
 
+def start() -> None:
+    """Start the chosen store, for those who are going to do something with the time by which it is waited for."""
+    if is_chosen():
+        _section_of_store("")
+
+
 def files_only(why: str) -> pytest.MarkDecorator:
     """Mark tests of what a directory has and no object store: they are skipped over one, and say `why`."""
     return pytest.mark.skipif(is_chosen(), reason=f"files only: {why}")

@@ -25,7 +25,7 @@ from registry_wsgi.logs import mailing
 from registry_wsgi.logs.mailing import BackgroundHandler, MailHandler
 from registry_wsgi.middleware.tracing import TracingLayer
 from registry_wsgi.testing.certificates import authority
-from tests import storages, waiting
+from tests import waiting
 from tests.servers import free_port
 from tests.waiting import until
 
@@ -326,7 +326,7 @@ def hook(server: MailServer, *levels: str) -> dict[str, Any]:
 
 
 def test_an_application_has_the_hooks_of_its_configuration(server: MailServer) -> None:
-    app = TestApp(create_app({"storage": storages.new_section(), "log": {"hooks": [hook(server, "error", "info")]}}))
+    app = TestApp(create_app({"storage": "inmemory", "log": {"hooks": [hook(server, "error", "info")]}}))
     app.get("/v2/none/tags/list", status=404)
     mails = server.wait_for(1)
     assert ["name_unknown" in mail.get_content() for mail in mails] == [True], [mail.get_content() for mail in mails]
