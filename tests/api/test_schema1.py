@@ -23,7 +23,7 @@ from tests.wire import Response, digest_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from registry_wsgi.drivers.inmemory import InMemoryDriver
+    from registry_wsgi.interfaces import StorageDriver
 
 NAME = "a/b"
 CTX = Context()
@@ -34,12 +34,12 @@ SIGNER = LibtrustSigner()
 
 
 @pytest.fixture
-def driver() -> InMemoryDriver:
+def driver() -> StorageDriver:
     return storages.new_driver()
 
 
 @pytest.fixture
-def client(driver: InMemoryDriver) -> InProcess:
+def client(driver: StorageDriver) -> InProcess:
     """A client of a registry that takes schema 1 and has the layers."""
     client = InProcess(stack_over(driver, cache=InMemoryCacheProvider(), signer=SIGNER))
     for layer in (b"upper", b"lower"):
@@ -48,7 +48,7 @@ def client(driver: InMemoryDriver) -> InProcess:
 
 
 @pytest.fixture
-def plain(driver: InMemoryDriver, client: InProcess) -> InProcess:
+def plain(driver: StorageDriver, client: InProcess) -> InProcess:
     """A client of another process on the same storage, which takes no schema 1 and has no key."""
     return InProcess(stack_over(driver))
 
@@ -91,7 +91,7 @@ def test_the_document_tells_that_it_is_of_schema_1(media_type: str, client: InPr
     assert put(client, sign(PAYLOAD, SIGNER), media_type=media_type).status == 201
 
 
-def test_payload_and_signatures_are_stored_apart(client: InProcess, driver: InMemoryDriver) -> None:
+def test_payload_and_signatures_are_stored_apart(client: InProcess, driver: StorageDriver) -> None:
     put(client, sign(PAYLOAD, SIGNER))
     assert driver.get_content(CTX, paths.blob_data(Digest(DIGEST))) == PAYLOAD
     signature = Digest.of(SIGNER.sign(PAYLOAD))
@@ -112,11 +112,12 @@ def test_the_tag_in_the_document_need_not_be_the_one_that_is_pushed(client: InPr
 
 
 def test_a_manifest_whose_signatures_are_gone_is_signed_anew_where_there_is_a_key(
-    client: InProcess, plain: InProcess, driver: InMemoryDriver, tmp_path: Path
+    client: InProcess, plain: InProcess, driver: StorageDriver, tmp_path: Path
 ) -> None:
     """Releases since 2.5 store no signatures, and their garbage collector deletes those of earlier ones."""
-    put(client, sign(PAYLOAD, signer(tmp_path)))
-    signature = Digest.of(signer(tmp_path).sign(PAYLOAD))
+    pusher = signer(tmp_path)
+    put(client, sign(PAYLOAD, pusher))
+    signature = Digest.of(pusher.sign(PAYLOAD))
     for gone in (paths.blob_data(signature), paths.signatures(NAME, Digest(DIGEST))):
         driver.delete(CTX, gone)
         assert client.manifest(NAME, "v1").body == sign(PAYLOAD, SIGNER)
@@ -125,7 +126,7 @@ def test_a_manifest_whose_signatures_are_gone_is_signed_anew_where_there_is_a_ke
         assert answer.headers["Content-Type"] == mediatypes.SCHEMA1
 
 
-def test_a_damaged_signature_is_said_and_not_served(client: InProcess, driver: InMemoryDriver) -> None:
+def test_a_damaged_signature_is_said_and_not_served(client: InProcess, driver: StorageDriver) -> None:
     put(client, sign(PAYLOAD, SIGNER))
     other = SIGNER.sign(payload(NAME, LAYERS[1:]))
     for damaged in (
@@ -142,11 +143,12 @@ def test_a_damaged_signature_is_said_and_not_served(client: InProcess, driver: I
 
 
 def test_a_deleted_manifest_keeps_its_signatures_for_the_next_push(client: InProcess, tmp_path: Path) -> None:
-    put(client, sign(PAYLOAD, signer(tmp_path)))
+    pusher = signer(tmp_path)
+    put(client, sign(PAYLOAD, pusher))
     assert client.delete(NAME, "manifests", DIGEST) == 202
     assert client.manifest(NAME, DIGEST).status == 404
     put(client, sign(PAYLOAD, SIGNER))
-    assert client.manifest(NAME, DIGEST).body == sign(PAYLOAD, SIGNER, signer(tmp_path))
+    assert client.manifest(NAME, DIGEST).body == sign(PAYLOAD, SIGNER, pusher)
 
 
 # ── what is refused ───────────────────────────────────────────────────────────────────────────
