@@ -213,7 +213,8 @@ def show_calls(benches: dict[str, Bench], proxy: Proxy, size: int) -> None:
 
 def show(row: str, found: dict[str, float], *, less: bool = False, digits: int = 0) -> None:
     ours, theirs = (found[kind] for kind in KINDS)
-    ratio = (theirs / ours if less else ours / theirs) if ours and theirs else 0.0
+    better, worse = (theirs, ours) if less else (ours, theirs)
+    ratio = better / worse if worse else 1.0 if not better else float("inf")
     print(f"| {row} | {ours:,.{digits}f} | {theirs:,.{digits}f} | {ratio:.1f} |", flush=True)
 
 
