@@ -113,10 +113,23 @@ def files_at(directory: Path, below: str = "/docker/registry/v2") -> Iterator[tu
     yield from _files(driver_at(directory), below)
 
 
+def hand_over(directory: Path) -> None:
+    """Have a chosen store hold the files in the directory, where a server with `section(directory)` looks for them."""
+    if is_chosen():
+        driver, ctx = driver_at(directory), Context()
+        for file in directory.rglob("*"):
+            if file.is_file():
+                driver.put_content(ctx, f"/{file.relative_to(directory)}", file.read_bytes())
+
+
 def _files(driver: StorageDriver, path: str) -> Iterator[tuple[str, bytes]]:
     ctx = Context()
-    for child in driver.list(ctx, path):
-        if driver.stat(ctx, child).is_directory:
+    for child in children(driver, path):
+        try:
+            is_directory = driver.stat(ctx, child).is_directory
+        except PathNotFound:  # SeaweedFS lists for a while a directory that another program emptied
+            continue
+        if is_directory:
             yield from _files(driver, child)
         else:
             yield child, driver.get_content(ctx, child)

@@ -26,11 +26,13 @@ class RecentLinks:
     process it is told. That a link is missing is never remembered.
 
     Before it looks for the link of a layer it asks `witnessed`, if there is that, what others saw, and tells it what it
-    sees. Of manifests, whose deletes registry:2 tells no cache, others are not believed.
+    sees. Of manifests, whose deletes registry:2 tells no cache, others are not believed. `told_seconds` is for how long
+    they are believed of layers.
     """
 
     def __init__(self, driver: StorageDriver, seconds: float, witnessed: WitnessedLinks | None = None) -> None:
         self.seconds = seconds
+        self.told_seconds = witnessed.seconds if seconds and witnessed is not None else 0.0
         self._driver = driver
         self._witnessed = witnessed
         self._seen: LRUCache[str, float] = LRUCache(_MOST)

@@ -2,8 +2,8 @@
 
 A link is a call of the store, and the content another one. That is twice what a registry makes that believes its cache
 for good, as registry:2 does, and shows what was deleted behind it. Here a link is looked at once for all processes that
-share the cache; from then on it is believed until one of them deletes it, and for `SECONDS` at most: a delete by
-somebody who does not tell the cache is seen after that.
+share the cache; from then on it is believed until one of them deletes it, and for `cache.links.ttl` at most: a delete
+by somebody who does not tell the cache is seen after that.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from registry_wsgi.interfaces import BlobDescriptorCacheProvider, StorageDriver
 
 
-SECONDS: Final = 60.0
-"""As long as a blob's data is taken to be there, see presence.py, and for the same reason."""
+REMEMBERED: Final = 60.0
+"""The seconds for which a delete counts before every look that is told after it."""
 
 
 def witnessed_links(
@@ -43,12 +43,12 @@ class WitnessedLinks:
 
     def __init__(self, witness: LinkWitness, seconds: float) -> None:
         self._witness = witness
-        self._seconds = seconds
+        self.seconds = seconds
 
     def stands(self, ctx: Context, path: str) -> bool:
         """Tell whether somebody saw the link, and nobody deleted it since."""
         try:
-            return bool(self._seconds) and self._witness.testified(ctx, path)
+            return bool(self.seconds) and self._witness.testified(ctx, path)
         except Unavailable:
             return False
         except Exception as error:
@@ -60,10 +60,10 @@ class WitnessedLinks:
 
         Whoever was held up since then may come when the delete of it is forgotten again, and says nothing.
         """
-        if not self._seconds or time.monotonic() - when > SECONDS / 2:
+        if not self.seconds or time.monotonic() - when > REMEMBERED / 2:
             return
         try:
-            self._witness.testify(ctx, path, self._seconds)
+            self._witness.testify(ctx, path, self.seconds)
         except Unavailable:
             pass
         except Exception as error:
@@ -72,7 +72,7 @@ class WitnessedLinks:
     def forget(self, ctx: Context, path: str) -> None:
         """Tell the others of a delete. While they cannot be told, they see it when `seconds` are over."""
         try:
-            self._witness.withdraw(ctx, path, SECONDS)
+            self._witness.withdraw(ctx, path, REMEMBERED)
         except Unavailable:
             pass
         except Exception as error:

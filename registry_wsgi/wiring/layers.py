@@ -81,6 +81,9 @@ def caching(
         if not registry.recent.seconds:
             return [], f"no answers are remembered: {why}"
         remark = f"{why}: what another process deletes is served by digest for up to {chosen.ttl:g} s (cache.responses)"
+        if registry.recent.told_seconds:
+            told = f"{registry.recent.told_seconds:g} s (cache.links)"
+            remark += f", and a layer that a program deletes without telling the cache for up to {told}"
     options = {
         "driver": driver,
         "maxbytes": chosen.maxbytes,

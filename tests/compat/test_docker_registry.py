@@ -20,7 +20,8 @@ from registry_wsgi import mediatypes
 from tests import storages
 from tests.components import require
 from tests.images import to_json
-from tests.wire import Client, digest_of
+from tests.waiting import until
+from tests.wire import ACCEPT_ALL, Client, digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,6 +108,10 @@ class Pair:
     docker_registry: Server
     ours: Server
 
+    @property
+    def theirs_writes(self) -> bool:
+        return self.writer.host == self.docker_registry.host
+
     def collect_garbage(self, *arguments: str) -> None:
         """Run docker-registry's own collector over the directory."""
         command = [require("docker-registry"), "garbage-collect", *arguments, str(self.docker_registry.config)]
@@ -130,6 +135,17 @@ def pair(request: pytest.FixtureRequest, serve: Serve, tmp_path: Path) -> Pair:
     return Pair(clients[writer], clients[reader], tmp_path, theirs, ours)
 
 
+def check_gone(client: Client, kind: str, reference: str) -> None:
+    """Hold that it is not there: at once, or over a store when ours looks again at a link that it saw."""
+
+    def gone() -> bool:
+        return client.request("GET", f"/v2/{NAME}/{kind}/{reference}", headers=ACCEPT_ALL).status == 404
+
+    if storages.is_chosen():
+        until(gone, f"{kind}/{reference} is there")
+    assert gone()
+
+
 # ── one stores, the other serves ──────────────────────────────────────────────────────────────
 
 
@@ -144,6 +160,8 @@ def test_a_blob_that_one_stored_the_other_serves(pair: Pair) -> None:
 
 
 def test_an_empty_blob_that_one_stored_the_other_serves(pair: Pair) -> None:
+    if storages.is_chosen() and pair.theirs_writes:
+        pytest.skip("docker-registry 2.8.2 stores no empty blob in S3: it completes uploads without a part")
     answer = pair.reader.blob(NAME, pair.writer.push_blob(NAME, b""))
     assert (answer.status, answer.body) == (200, b"")
 
@@ -196,7 +214,7 @@ def test_a_blob_that_one_deleted_is_gone_for_the_other_until_it_is_pushed_again(
     digest = pair.writer.push_blob(NAME, LAYER)
     assert pair.reader.blob(NAME, digest).status == 200
     assert pair.writer.delete(NAME, "blobs", digest) == 202
-    assert pair.reader.blob(NAME, digest).status == 404
+    check_gone(pair.reader, "blobs", digest)
     assert pair.reader.delete(NAME, "blobs", digest) == 404
 
     assert pair.reader.push_blob(NAME, LAYER) == digest
@@ -210,8 +228,8 @@ def test_what_one_stored_the_other_deletes(pair: Pair) -> None:
     assert pair.reader.delete(NAME, "manifests", digest_of(payload)) == 202
     assert pair.reader.delete(NAME, "blobs", digest_of(LAYER)) == 202
     for reference in ("v1", digest_of(payload)):
-        assert pair.writer.manifest(NAME, reference).status == 404
-    assert pair.writer.blob(NAME, digest_of(LAYER)).status == 404
+        check_gone(pair.writer, "manifests", reference)
+    check_gone(pair.writer, "blobs", digest_of(LAYER))
 
 
 def test_a_manifest_that_one_deleted_is_gone_for_the_other_with_its_tags(pair: Pair) -> None:
@@ -221,8 +239,10 @@ def test_a_manifest_that_one_deleted_is_gone_for_the_other_with_its_tags(pair: P
     assert pair.reader.manifest(NAME, "v1").status == 200
     assert pair.writer.delete(NAME, "manifests", digest_of(gone)) == 202
     for reference in ("v1", "v2", digest_of(gone)):
-        assert pair.reader.manifest(NAME, reference).status == 404
-    assert pair.reader.tags(NAME).json()["tags"] == ["kept"]
+        check_gone(pair.reader, "manifests", reference)
+    # docker-registry deletes the tags' links, and SeaweedFS goes on listing the directories that these were in.
+    left = pair.writer.tags(NAME).json()["tags"] if pair.theirs_writes and storages.is_chosen() else ["kept"]
+    assert pair.reader.tags(NAME).json()["tags"] == left
     assert pair.reader.manifest(NAME, "kept").body == kept
 
 
@@ -355,7 +375,8 @@ def test_an_upload_has_its_data_and_its_start_in_its_directory_until_it_ends(alo
     answer = alone.request("PATCH", alone.start_upload(NAME), LAYER)
     upload = f"repositories/{NAME}/_uploads/{answer.headers['Docker-Upload-UUID']}"
     files = tree(tmp_path)
-    assert files[f"{upload}/data"] == LAYER
+    if not storages.is_chosen():  # a store shows content when it is whole
+        assert files[f"{upload}/data"] == LAYER
     # RFC 3339 in UTC and whole seconds, without a newline, or the purger of registry:2 stumbles over it.
     started = files[f"{upload}/startedat"].decode()
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", started)

@@ -14,6 +14,7 @@ from registry_wsgi.drivers.filesystem import FilesystemDriver
 from registry_wsgi.manifests import jws, parse
 from registry_wsgi.manifests.signing import LibtrustSigner
 from registry_wsgi.storage.registry import Registry
+from tests import storages
 from tests.api.inprocess import InProcess
 from tests.compat import trees
 from tests.compat.trees import CONFIG, LOWER, RELEASES, SCHEMA_2, UPPER, WITHOUT_SIGNATURES, Tree
@@ -134,6 +135,7 @@ def test_a_damaged_link_is_no_reason_to_look_elsewhere(tree: Tree) -> None:
 
 def test_docker_registry_serves_these_trees_too(tree: Tree, serve: Serve) -> None:
     """So they are what its releases wrote: 2.8 reads them all."""
+    storages.hand_over(tree.directory)
     theirs = Client(serve(tree.directory, kind="docker-registry").url)
     for tag, content in tree.tags.items():
         for reference in (tag, digest_of(content)):

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from registry_wsgi import mediatypes
+from tests import storages
 from tests.compat.test_docker_registry import LAYER, push
 from tests.notifications.conftest import endpoint, sections
 from tests.notifications.receiver import receiving
@@ -99,6 +100,7 @@ def _comparable(event: dict[str, Any], url: str) -> dict[str, Any]:
     return comparable
 
 
+@storages.files_only("docker-registry 2.8.2 takes no empty blob into S3, and says nothing of it")
 def test_events_are_docker_registrys_field_by_field(serve: Serve, tmp_path: Path) -> None:
     theirs = events_of(serve, tmp_path, "docker-registry", 31)
     ours = events_of(serve, tmp_path, "granian", 31)
