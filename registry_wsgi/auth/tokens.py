@@ -31,6 +31,7 @@ ALGORITHMS = (
 """Signatures with a key pair, and no other: whoever could verify HS* could sign, and `none` says nothing."""
 
 LEEWAY = 60
+_SCHEME = "Bearer "
 _CHECKED_CLAIMS = ("iss", "aud", "exp", "nbf", "sub")  # `iat` and `jti` are not looked at, as in registry:2
 
 
@@ -78,9 +79,12 @@ class TokenVerifier:
         self._remembered: Remembered[Claims] = Remembered(clock)
 
     def remembered(self, environ: WSGIEnvironment) -> Claims | None:
-        """Return what the request's token says if that was verified a while ago: such a one is well-formed, too."""
-        scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
-        return self._remembered.get(token) if scheme.lower() == "bearer" else None
+        """Return what the request's token says if that was verified a while ago: such a one is well-formed, too.
+
+        Of a scheme that is not written as all write it nothing is known here.
+        """
+        header = environ.get("HTTP_AUTHORIZATION", "")
+        return self._remembered.get(header[len(_SCHEME) :]) if header.startswith(_SCHEME) else None
 
     def verify(self, ctx: Context, token: str) -> Claims:
         """Return what the token says. Raises ValueError, which says what is wrong with it."""
