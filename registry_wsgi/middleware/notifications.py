@@ -58,6 +58,7 @@ class NotificationsLayer:
             return self._app(environ, started)
         except _NotKept:
             ctx.error("the events of a request cannot be kept")
-            code, headers, body = envelope(Unavailable("the events of the request cannot be kept, so it is refused"))
+            detail = "the events of what was done cannot be kept, so it is not acknowledged: try again"
+            code, headers, body = envelope(Unavailable(detail))
             start_response(status_line(code), [*headers.items(), API_VERSION])
             return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
