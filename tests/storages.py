@@ -18,9 +18,10 @@ import pytest
 from registry_wsgi import plugins
 from registry_wsgi.context import Context
 from registry_wsgi.errors import PathNotFound
+from tests.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from registry_wsgi.interfaces import StorageDriver
 
@@ -63,6 +64,13 @@ def kinds() -> tuple[str, ...]:
 def sampled(count: int) -> int:
     """Return how many random cases to try where `count` are for memory and files: over a store each takes longer."""
     return max(2, count // 5) if is_chosen() else count
+
+
+def check_seen(condition: Callable[[], bool]) -> None:
+    """Hold that what another process deleted is seen: at once, or over a store when links are looked at again."""
+    if is_chosen():
+        until(condition)
+    assert condition()
 
 
 def section(directory: Path, kind: str = "") -> dict[str, Any]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import storages
-from tests.waiting import until
 from tests.wire import Client, digest_of
 
 if TYPE_CHECKING:
@@ -54,10 +53,7 @@ def statuses(client: Client, kind: str, reference: str) -> list[int]:
 
 
 def check_gone(client: Client, kind: str, reference: str) -> None:
-    """Hold that it is not there: at once, or over a store when links that were seen are looked at again."""
-    if storages.is_chosen():
-        until(lambda: statuses(client, kind, reference) == [404, 404])
-    assert statuses(client, kind, reference) == [404, 404]
+    storages.check_seen(lambda: statuses(client, kind, reference) == [404, 404])
 
 
 def test_a_tag_that_another_process_moves_is_seen_to_move(ours: Client, other: Client) -> None:

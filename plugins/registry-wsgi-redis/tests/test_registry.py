@@ -43,11 +43,12 @@ def serve(tmp_path_factory):
 
 
 def content(redis):
-    """Return all keys with their values."""
+    """Return all keys with their values, but for the links that we remember over an object store."""
     with redis.client(decode_responses=True) as client:
         return {
             key: client.hgetall(key) if client.type(key) == "hash" else client.smembers(key)
             for key in client.scan_iter()
+            if not key.startswith("link::")
         }
 
 
@@ -89,7 +90,7 @@ def test_both_push_to_pull_from_and_delete_in_one_storage_and_one_redis(redis, s
     assert ours.delete("from-them", "blobs", digest_of(LAYER)) == 202
     assert theirs.delete("from-us", "blobs", digest_of(LAYER)) == 202
     for name in ("from-us", "from-them"):
-        assert ours.blob(name, digest_of(LAYER)).status == 404
+        storages.check_seen(lambda name=name: ours.blob(name, digest_of(LAYER)).status == 404)
     # docker-registry 2.8.2 leaves the membership behind (CVE-2026-35172); ours does not.
     assert digest_of(LAYER) not in content(redis)["repository::from-them::blobs"]
     assert theirs.blob("from-them", digest_of(LAYER)).status == 404
