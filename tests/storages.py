@@ -87,9 +87,9 @@ def section(directory: Path, kind: str = "") -> dict[str, Any]:
 
 
 def environment(directory: Path) -> dict[str, str]:
-    """Return the variables that put the storage of a configuration there, wherever it has its own."""
+    """Return the variables that put the storage of a configuration there, with deletion on, wherever it has its own."""
     if is_chosen():
-        return {"REGISTRY_STORAGE": json.dumps(section(directory))}
+        return {"REGISTRY_STORAGE": json.dumps({**section(directory), "delete": {"enabled": True}})}
     return {"REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY": str(directory)}
 
 

@@ -12,6 +12,7 @@ import json
 import os
 import stat
 import tempfile
+import threading
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -167,8 +168,8 @@ class Members:
         return {tuple(key): series for key, series in rows}
 
     def _write(self, name: str, snapshot: Snapshot) -> None:
-        """Replace the file in one step."""
-        new = self._directory / f"{name}.new"
+        """Replace the file in one step; threads may do so at once."""
+        new = self._directory / f"{name}.{threading.get_ident()}.new"
         new.write_text(json.dumps(list(snapshot.items())))
         new.replace(self._directory / name)
 

@@ -15,6 +15,7 @@ import pytest
 from registry_wsgi.errors import ConfigurationError
 from registry_wsgi.metrics.families import CACHE_HITS, UPLOADS
 from registry_wsgi.metrics.members import Members, shared_directory
+from registry_wsgi.testing._together import together
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +53,17 @@ def member(directory: Path, number: float) -> Members:
     members.join()
     members.publish({KEY: [number]})
     return members
+
+
+def test_threads_of_a_process_publish_at_once(tmp_path: Path) -> None:
+    members = member(tmp_path, 1)
+
+    def publish() -> None:
+        for _ in range(200):
+            members.publish({KEY: [1.0]})
+            assert members.gather() == ({KEY: [1.0]}, 1)
+
+    together(*[publish] * 4)
 
 
 def test_members_add_up(tmp_path: Path) -> None:
