@@ -18,7 +18,7 @@ import pytest
 from registry_wsgi import plugins
 from registry_wsgi.context import Context
 from registry_wsgi.errors import PathNotFound
-from tests.waiting import until
+from tests.waiting import SECONDS, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,9 +67,12 @@ def sampled(count: int) -> int:
 
 
 def check_seen(condition: Callable[[], bool]) -> None:
-    """Hold that what another process deleted is seen: at once, or over a store when links are looked at again."""
+    """Hold that what another process deleted is seen: at once, or over a store when links are looked at again.
+
+    That is after a second; with a cache that docker-registry does not tell of its deletes, after a minute.
+    """
     if is_chosen():
-        until(condition)
+        until(condition, seconds=2 * SECONDS)
     assert condition()
 
 
