@@ -35,8 +35,8 @@ needed: 64 uploads at 1 KB/s leave pulls answered in 0.4 ms. Fewer for the sake 
 under load, and 2 answer a third less."""
 _BUFFER = 64 * 1024
 """Bytes that granian reads from a connection at a time, and the longest head of a request. Over 16 uploads at once it
-grows by 8 MB with this and blocks of 64 KiB. With its own 408 KiB and blocks of 256 KiB it would be some 12 MB more, at
-8 % less of the processor. Downloads take the same with either."""
+grows by 8 to 9 MB with this and blocks of 64 KiB. With its own 408 KiB and blocks of 256 KiB it would be some 12 MB
+more, at 8 % less of the processor. Downloads take the same with either."""
 _JEMALLOC = "tcache:false"
 """What granian's allocator is told: no stock of free memory for each thread. Over 16 uploads at once a worker grew by
 1.5 MB less with that, and by as much less with one arena of glibc's, from which Python allocates, of 11 MB in all.

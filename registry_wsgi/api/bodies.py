@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 BLOCK = 64 * 1024
 """Each upload holds a few of these: of 16 at once granian grew by 85 MB with 1 MiB, by 38 MB with 256 KiB and by 32 MB
-with this, at 1.8, 2.0 and 2.0 CPU seconds a GB; with what `server` sets of granian's own buffers it is 8 MB."""
+with this, at 1.8, 2.0 and 2.0 CPU seconds a GB; with what `server` sets of granian's own buffers it is 8 or 9 MB."""
 _DISCARD = 8 * 1024 * 1024
 """Twice the largest manifest, so that a client learns why one is refused that is too large by a good deal."""
 _LONGEST_LENGTH = 19
