@@ -20,7 +20,7 @@ from tests.waiting import until
 from tests.wire import Response, chunk, digest_of, with_query
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from tests.api.bad_input import Body
     from tests.servers import Server
@@ -127,14 +127,15 @@ def check_answer(place: Place, row: Row, answer: Response) -> None:
         assert [error["detail"] for error in errors] == json.loads(place.fill(json.dumps(row.details)))
 
 
-@pytest.fixture(scope="module")
-def stacks() -> dict[bool, Stack]:
-    return {deletes: prepared(Stack(in_memory_stack(delete_enabled=deletes))) for deletes in (True, False)}
+@pytest.fixture
+def stacks() -> Callable[[bool], wire.Client]:
+    """Give a new registry, deletion on or off: its catalog, which is asked for again and again, is a short one."""
+    return lambda deletes: prepared(Stack(in_memory_stack(delete_enabled=deletes)))
 
 
 @pytest.fixture(scope="module")
-def servers(registry: Server, registry_without_deletion: Server) -> dict[bool, Served]:
-    return {True: prepared(Served(registry)), False: prepared(Served(registry_without_deletion))}
+def servers(registry: Server, registry_without_deletion: Server) -> Callable[[bool], wire.Client]:
+    return {True: prepared(Served(registry)), False: prepared(Served(registry_without_deletion))}.__getitem__
 
 
 def prepared(client: wire.Client) -> wire.Client:
@@ -146,7 +147,7 @@ def prepared(client: wire.Client) -> wire.Client:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.what[:90])
 @pytest.mark.parametrize("where", ["stacks", "servers"])
 def test_bad_input_is_refused_and_harms_nothing(request: pytest.FixtureRequest, where: str, row: Row) -> None:
-    place = Place(request.getfixturevalue(where)[row.deletes])
+    place = Place(request.getfixturevalue(where)(row.deletes))
     answer = place.ask(row)
     if answer is not None:
         check_answer(place, row, answer)
