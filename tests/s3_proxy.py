@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import threading
 from collections import Counter
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,8 @@ LOST = "lost"
 """The store does what it was asked, and nothing of its answer gets through."""
 REFUSED = "refused"
 """Half of the request gets to nowhere, and the connection is cut."""
+HEAD_ALONE = "head alone"
+"""The store gets the head of the request, and the connection is cut: what it would have of a client that is killed."""
 STALLED = "stalled"
 """Nothing comes back until the client hangs up."""
 
@@ -133,6 +136,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._hang_up()
             return
         body = self.rfile.read(length)
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP_BY_HOP}
+        if fault == HEAD_ALONE:
+            self._send_head(headers)
+            self._hang_up()
+            return
         if isinstance(fault, Answer):
             self._fail(fault)
             return
@@ -140,7 +148,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.recv(1)
             self._hang_up()
             return
-        headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP_BY_HOP}
         self.upstream.request(self.command, self.path, body, headers)
         answer = self.upstream.getresponse()
         if fault == LOST:
@@ -150,6 +157,17 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(answer, cut=fault == CUT)
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _forward
+
+    def _send_head(self, headers: dict[str, str]) -> None:
+        """Return once the store is done with a request of which nothing comes after the head."""
+        upstream = self.through.connect()
+        upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+        for name, value in headers.items():
+            upstream.putheader(name, value)
+        upstream.endheaders()
+        upstream.sock.shutdown(socket.SHUT_WR)
+        with suppress(OSError, http.client.HTTPException), closing(upstream):
+            upstream.getresponse().read()
 
     def _answer(self, answer: http.client.HTTPResponse, *, cut: bool) -> None:
         self.send_response_only(answer.status)

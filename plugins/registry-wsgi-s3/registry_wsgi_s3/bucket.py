@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError
@@ -46,9 +48,15 @@ class Bucket:
     # ── objects ──
 
     def put(self, key: str, content: bytes | bytearray | memoryview, **more: Any) -> str:
-        """Write an object whole and return its entity tag. `more` are conditions, and metadata."""
+        """Write an object whole and return its entity tag. `more` are conditions, and metadata.
+
+        With a checksum, since of a client that was killed after the head of its request SeaweedFS stores an empty
+        object, in place of the one that was there.
+        """
+        checksum = base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
         with self._translated(key, "PutObject"):
-            return self._hot.ask("PutObject", key, self._written | more, content)[0]["etag"]
+            written = self._written | more | {"ContentMD5": checksum}
+            return self._hot.ask("PutObject", key, written, content)[0]["etag"]
 
     def get(self, key: str, offset: int = 0, etag: str = "") -> tuple[Object, Any]:
         """Return what is known of an object and the stream of its bytes from the offset, which has to be closed."""

@@ -15,7 +15,7 @@ from registry_wsgi.context import Context
 from registry_wsgi.errors import DriverError, PathNotFound
 from registry_wsgi.testing._drivers_case import read, seeded, write, write_and_commit
 from tests.api.inprocess import InProcess
-from tests.s3_proxy import CUT, FAULTS, PASSING, Answer
+from tests.s3_proxy import CUT, FAULTS, HEAD_ALONE, PASSING, Answer
 from tests.stack import image_manifest, stack_over
 from tests.wire import digest_of, with_query
 
@@ -148,6 +148,17 @@ def test_a_small_object_that_is_cut_is_read_again(driver, healthy, proxy):
     proxy.fault = lambda call: CUT
     with pytest.raises(DriverError, match="s3: /a: GetObject"):
         driver.get_content(CTX, "/a")
+
+
+def test_of_an_object_whose_writer_was_killed_after_the_head_nothing_is_stored(driver, healthy, proxy):
+    healthy.put_content(CTX, "/old", b"before")
+    proxy.fault = lambda call: HEAD_ALONE if call.operation == "PutObject" else None
+    for path in ("/old", "/new"):
+        with pytest.raises(DriverError):
+            driver.put_content(CTX, path, b"after")
+    assert healthy.get_content(CTX, "/old") == b"before"
+    with pytest.raises(PathNotFound):
+        healthy.stat(CTX, "/new")
 
 
 def test_a_store_whose_conditions_fail_what_matches_can_be_used(driver, proxy):
