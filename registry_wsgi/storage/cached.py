@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from registry_wsgi.errors import BlobUnknown, Unavailable
+from registry_wsgi.errors import BlobUnknown
+from registry_wsgi.storage.tolerance import tolerated
 
 if TYPE_CHECKING:
     from registry_wsgi.context import Context
@@ -67,30 +68,15 @@ class CachedBlobStatter:
         finally:
             self._forget(ctx, digest)
 
-    # A cache is never a reason to fail: whatever a provider raises is logged, and the backend answers.
-    # One that is Unavailable says so in the log by itself, and not at every request.
-
     def _remembered(self, ctx: Context, digest: Digest) -> Descriptor | None:
-        try:
+        with tolerated(ctx, "the descriptor cache failed to look up a blob"):
             return self._cache.stat(ctx, digest)
-        except (BlobUnknown, Unavailable):
-            return None
-        except Exception as error:
-            ctx.error("the descriptor cache failed to look up a blob", error=error)
-            return None
+        return None
 
     def _remember(self, ctx: Context, digest: Digest, descriptor: Descriptor) -> None:
-        try:
+        with tolerated(ctx, "the descriptor cache failed to remember a blob"):
             self._cache.set_descriptor(ctx, digest, descriptor)
-        except Unavailable:
-            pass
-        except Exception as error:
-            ctx.error("the descriptor cache failed to remember a blob", error=error)
 
     def _forget(self, ctx: Context, digest: Digest) -> None:
-        try:
+        with tolerated(ctx, "the descriptor cache failed to forget a blob"):
             self._cache.clear(ctx, digest)
-        except (BlobUnknown, Unavailable):
-            pass
-        except Exception as error:
-            ctx.error("the descriptor cache failed to forget a blob", error=error)

@@ -12,9 +12,9 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from registry_wsgi.drivers import abilities
-from registry_wsgi.errors import Unavailable
 from registry_wsgi.interfaces import LinkWitness
 from registry_wsgi.storage import paths
+from registry_wsgi.storage.tolerance import tolerated
 
 if TYPE_CHECKING:
     from registry_wsgi.context import Context
@@ -47,13 +47,9 @@ class WitnessedLinks:
 
     def stands(self, ctx: Context, path: str) -> bool:
         """Tell whether somebody saw the link, and nobody deleted it since."""
-        try:
+        with tolerated(ctx, "the cache failed to look up a link"):
             return bool(self.seconds) and self._witness.testified(ctx, path)
-        except Unavailable:
-            return False
-        except Exception as error:
-            ctx.error("the cache failed to look up a link", error=error)
-            return False
+        return False
 
     def saw(self, ctx: Context, path: str, when: float) -> None:
         """Tell the others of a link that was read or written after `when`, by the monotonic clock.
@@ -62,18 +58,10 @@ class WitnessedLinks:
         """
         if not self.seconds or time.monotonic() - when > REMEMBERED / 2:
             return
-        try:
+        with tolerated(ctx, "the cache failed to remember a link"):
             self._witness.testify(ctx, path, self.seconds)
-        except Unavailable:
-            pass
-        except Exception as error:
-            ctx.error("the cache failed to remember a link", error=error)
 
     def forget(self, ctx: Context, path: str) -> None:
         """Tell the others of a delete. While they cannot be told, they see it when `seconds` are over."""
-        try:
+        with tolerated(ctx, "the cache failed to forget a link"):
             self._witness.withdraw(ctx, path, REMEMBERED)
-        except Unavailable:
-            pass
-        except Exception as error:
-            ctx.error("the cache failed to forget a link", error=error)
