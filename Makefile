@@ -10,7 +10,7 @@ PLUGINS := $(sort $(dir $(PLUGIN_METADATA)))
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 # Each is a process with a store of its own: what is stored goes there, and what stores nothing is tested as always.
-# That of a part nothing is selected, which is pytest's status 5, is no failure.
+# That of a part nothing is selected, which is pytest's status 5, is no failure; one that fails keeps none from its turn.
 STORES ?= s3 azure
 STORED := $(sort $(dir $(wildcard tests/*/test_*.py))) $(wildcard tests/test_*.py) \
 	plugins/registry-wsgi-redis plugins/registry-wsgi-opentelemetry
@@ -30,9 +30,10 @@ soak: $(VENV)/test.stamp ## run the long tests
 	$(BIN)/python -m pytest -m soak --timeout=3600 $(ARGS)
 
 test-stores: $(VENV)/test.stamp ## run all tests over S3 (SeaweedFS) and over Azure (Azurite); STORES=s3 is one of them
-	for store in $(STORES); do for part in $(STORED); do \
-		$(BIN)/python -m pytest -m "not soak" --storage-driver $$store $(ARGS) $$part || [ $$? = 5 ] || exit; \
-	done; done
+	failed=; for store in $(STORES); do for part in $(STORED); do \
+		$(BIN)/python -m pytest -m "not soak" --storage-driver $$store $(ARGS) $$part || [ $$? = 5 ] || \
+			failed="$$failed $$store:$$part"; \
+	done; done; [ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }
 
 lint: $(VENV)/lint.stamp ## check style, form and types
 	$(BIN)/ruff check .
