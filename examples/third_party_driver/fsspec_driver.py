@@ -102,6 +102,7 @@ class FsspecDriver:
             raise PathNotFound(self.name, path)
         with self._errors(path):
             names = [posixpath.basename(each.rstrip("/")) for each in self._fs.ls(self._full(path), detail=False)]
+            self._fs.info(self._full(path))  # of one that was deleted meanwhile it may be a part
         return [f"{path.rstrip('/')}/{name}" for name in names if not name.startswith("~")]
 
     def move(self, ctx: Context, source: str, target: str) -> None:

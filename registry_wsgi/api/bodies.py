@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from registry_wsgi.api.gunicorn import direct_read
 from registry_wsgi.errors import LengthRequired, ManifestTooLarge, SizeInvalid
@@ -15,10 +16,19 @@ if TYPE_CHECKING:
 BLOCK = 64 * 1024
 """Each upload holds a few of these: of 16 at once granian grew by 85 MB with 1 MiB, by 38 MB with 256 KiB and by 32 MB
 with this, at 1.8, 2.0 and 2.0 CPU seconds a GB; with what `server` sets of granian's own buffers it is 8 or 9 MB."""
+_SHARED = 1024 * 1024
+"""Bytes that the blocks of all large bodies may have together, in place of `BLOCK` each: one upload alone came at 520
+instead of 419 MB/s, at 1.9 instead of 2.3 CPU seconds a GB."""
+_GROWTH = 8
+"""A block has at most this part of what came before it, so that of uploads which begin together none takes much."""
 _DISCARD = 8 * 1024 * 1024
 """Twice the largest manifest, so that a client learns why one is refused that is too large by a good deal."""
 _LONGEST_LENGTH = 19
 """Digits of a Content-Length, as many as 2⁶³ has. Python refuses to read a number of thousands of them."""
+
+
+_large: WeakSet[RequestBody] = WeakSet()
+"""The bodies in this process that are being read by more than `BLOCK`."""
 
 
 class RequestBody:
@@ -40,18 +50,28 @@ class RequestBody:
         return self.length == 0
 
     def blocks(self) -> Iterator[bytes]:
-        """Give the body in blocks of about `BLOCK` bytes at most. Raises SizeInvalid where it ends early.
+        """Give the body in blocks of `BLOCK` bytes, or more where few are read. Raises SizeInvalid where it ends early.
 
         None is kept here while the next is waited for, as a generator would.
         """
         return iter(self._block, b"")
 
     def _block(self) -> bytes:
-        size = BLOCK if self.length is None else min(BLOCK, self.length - self.received)
+        size = self._share()
+        if self.length is not None:
+            size = min(size, self.length - self.received)
         block = self._read(size) if size else b""
         if not block:
             self._check_whole()
         return block
+
+    def _share(self) -> int:
+        """Return how many bytes to read at once."""
+        earned = self.received // _GROWTH
+        if earned <= BLOCK:
+            return BLOCK
+        _large.add(self)
+        return max(BLOCK, min(earned, _SHARED // len(_large)))
 
     def read(self, limit: int) -> bytes:
         """Return the whole body; raise ManifestTooLarge, having read no more than one byte above `limit`."""

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from registry_wsgi.api.bodies import RequestBody
+from registry_wsgi.api.bodies import BLOCK, RequestBody
 from registry_wsgi.errors import SizeInvalid
 from tests.api.bad_input import BEGUN, LIMIT, WRONG
 from tests.api.inprocess import BreakingStream
 from tests.wire import digest_of, with_query
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.api.inprocess import InProcess
 
 
@@ -46,6 +48,27 @@ def test_of_a_body_no_more_than_its_length_is_read(client: InProcess) -> None:
     answer = client.send("PATCH", client.start_upload("a"), stream, 3_000_000)
     assert (answer.status, answer.headers["Range"]) == (202, "0-2999999")
     assert stream.taken == 3_000_000
+
+
+def test_large_bodies_share_what_is_read_at_once() -> None:
+    def body() -> Iterator[bytes]:
+        return RequestBody({"wsgi.input": CountingStream(), "CONTENT_LENGTH": str(10**9)}).blocks()
+
+    def later(blocks: Iterator[bytes]) -> int:
+        return [len(next(blocks)) for _ in range(50)][-1]
+
+    first = body()
+    assert len(next(first)) == BLOCK
+    alone = later(first)
+    assert alone == 16 * BLOCK
+    others = [body() for _ in range(3)]
+    assert [later(each) for each in (*others, first)] == [alone // 2, alone // 3, alone // 4, alone // 4]
+    more = [body() for _ in range(60)]
+    begun = [later(each) for each in more]
+    assert begun[0] > BLOCK
+    assert {later(each) for each in more} == {BLOCK}
+    del others, more
+    assert later(first) == alone
 
 
 @pytest.mark.parametrize("length", [10**12, None], ids=["long", "chunked"])
