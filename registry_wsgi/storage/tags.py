@@ -6,7 +6,7 @@ from contextlib import suppress
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from registry_wsgi.errors import ManifestUnknown, NameUnknown, PathNotFound, TagInvalid, Unsupported
+from registry_wsgi.errors import ManifestUnknown, NameUnknown, PathNotFound, RegistryError, TagInvalid, Unsupported
 from registry_wsgi.reference import Tag
 from registry_wsgi.storage import paths
 from registry_wsgi.storage.linked import parse_link
@@ -79,6 +79,9 @@ class TagStore:
                 return False
             self._driver.delete(ctx, paths.tag(self._name, tag))
         except (ManifestUnknown, PathNotFound):
+            return False
+        except RegistryError as damage:  # what holds no digest does not hold this one
+            ctx.warning(f"a tag is left as it is: {damage}")
             return False
         return True
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from registry_wsgi import mediatypes
-from tests.stack import image_manifest
+from registry_wsgi.context import Context
+from registry_wsgi.reference import Tag
+from registry_wsgi.storage import paths
+from tests import storages
+from tests.api.inprocess import InProcess
+from tests.stack import image_manifest, stack_over
 from tests.wire import Response, digest_of
-
-if TYPE_CHECKING:
-    from tests.api.inprocess import InProcess
 
 NAME = "a/b"
 CONFIG, LAYER = b"{}", b"layer"
@@ -227,6 +229,21 @@ def test_deleting_a_manifest_deletes_the_tags_that_point_at_it_and_no_others(ima
     assert image.delete(NAME, "manifests", digest_of(IMAGE)) == 404
     assert image.tags(NAME).json()["tags"] == ["other"]
     assert image.manifest(NAME, "other").body == INDEX
+
+
+def test_a_damaged_tag_keeps_no_manifest_from_being_deleted() -> None:
+    driver = storages.new_driver()
+    image = InProcess(stack_over(driver))
+    for content in (CONFIG, LAYER):
+        image.push_blob(NAME, content)
+    for tag in ("v1", "v2"):
+        put(image, tag, IMAGE)
+    damaged = paths.tag_current_link(NAME, Tag("v1"))
+    driver.put_content(Context(), damaged, b"damaged")
+    assert image.delete(NAME, "manifests", digest_of(IMAGE)) == 202
+    assert image.manifest(NAME, digest_of(IMAGE)).status == 404
+    assert image.manifest(NAME, "v2").status == 404
+    assert driver.get_content(Context(), damaged) == b"damaged"
 
 
 def test_a_deleted_manifest_is_there_again_when_it_is_pushed_again(image: InProcess) -> None:
