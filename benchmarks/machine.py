@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 DISK_PROBE = 256
+CALLS = 2_000_000
 
 
 def facts(directory: Path) -> dict[str, str]:
@@ -30,6 +31,7 @@ def facts(directory: Path) -> dict[str, str]:
         "kernel": f"{platform.system()} {platform.release()}",
         "system": platform.freedesktop_os_release().get("PRETTY_NAME", "unknown"),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "its speed": f"{python_speed():.0f} million calls/s",
         "registry-wsgi": package("registry-wsgi"),
         "granian": package("granian"),
         "gunicorn": package("gunicorn"),
@@ -47,6 +49,21 @@ def processor() -> str:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.machine()
+
+
+def python_speed() -> float:
+    """Return the millions of calls of an empty function in a second: interpreters of one version differ by a half.
+
+    Those of distributions are built with optimization by profiles, those that people build are as a rule not.
+    """
+    begun = time.perf_counter()
+    for _ in range(CALLS):
+        nothing()
+    return CALLS / (time.perf_counter() - begun) / 1e6
+
+
+def nothing() -> None:
+    """Do what is measured by `python_speed`."""
 
 
 def package(name: str) -> str:

@@ -9,6 +9,7 @@ NEVER_RUN = {
         "make bench": "half an hour on a machine that does nothing else",
         'make bench ARGS="--rows get-tag patch --rounds 3"': "a minute on such a machine",
         'make bench ARGS="--peer zot=http://127.0.0.1:5001"': "half an hour, and another registry",
+        "make bench PYTHON=/usr/bin/python3 VENV=.venv-debian": "half an hour, and another Python",
         "make profile": "root's own look into a running process",
     },
     "docs/access.md": {
