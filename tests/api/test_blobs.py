@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import email
+import random
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import pytest
 
+from registry_wsgi.api import sending
 from tests.wire import Response, digest_of
 
 if TYPE_CHECKING:
@@ -37,6 +40,29 @@ def parts(answer: Response) -> list[tuple[str, bytes]]:
 
 
 # ── whole ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("most", [None, 2 * sending.BLOCK], ids=["a driver's", "of its own"])
+def test_the_blocks_of_a_blob_grow_with_what_was_sent(most: int | None) -> None:
+    content = random.Random(1).randbytes(20_000_001)
+    reader = BytesIO(content)
+    if most is not None:
+        reader = Blockwise(content, most)
+    blocks = list(sending.whole({}, reader, len(content)))
+    assert b"".join(blocks) == content
+    sizes = [len(block) for block in blocks[:-1]]
+    assert sizes == sorted(sizes)
+    assert sum(sizes[:8]) <= sending.BLOCK * 2, "to one who reads nothing little is handed over"
+    assert sizes[-1] == (most or sending.BLOCK)
+    assert reader.closed
+
+
+class Blockwise(BytesIO):
+    """A reader that says how many bytes it is best read by."""
+
+    def __init__(self, content: bytes, block: int) -> None:
+        super().__init__(content)
+        self.block = block
 
 
 def test_a_blob_comes_back_with_its_digest_its_size_and_an_entity_tag(blob: InProcess) -> None:
