@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from registry_wsgi.interfaces import CommittingFlushed, OrderedLister, Probing, Redirecting, Staging
+from registry_wsgi.interfaces import OrderedLister, Probing, Redirecting, Staging
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,10 +42,9 @@ def stage(driver: StorageDriver, ctx: Context, path: str) -> FileWriter | None:
 
 def commit(writer: FileWriter, *, flushed: bool) -> None:
     """Commit; `flushed` says that an earlier writer's flush has made all of the content durable."""
-    if flushed and isinstance(writer, CommittingFlushed):
-        writer.commit_flushed()
-    else:
-        writer.commit()
+    # Each writer is new, and to ask one for a Protocol takes 6 µs before Python 3.12.
+    commit_flushed = getattr(writer, "commit_flushed", None) if flushed else None
+    (commit_flushed or writer.commit)()
 
 
 def staged(driver: StorageDriver, ctx: Context, path: str) -> FileInfo:

@@ -28,9 +28,14 @@ ATTEMPTS = 32
 """How often an operation is tried that others keep pulling the directory away from under."""
 
 
+def parent(path: str) -> str:
+    """Return the directory of `path`, which is absolute and has no slash to spare; os.path.dirname takes four times."""
+    return path.rpartition("/")[0] or "/"
+
+
 def hidden_sibling(path: str) -> str:
     """Return a new name in the directory of `path`, of a length that does not depend on it."""
-    return f"{os.path.dirname(path)}/~{token_hex(12)}"
+    return f"{parent(path)}/~{token_hex(12)}"
 
 
 def with_parents(path: str, action: Callable[[], Result], changed: list[str]) -> Result:
@@ -43,7 +48,7 @@ def with_parents(path: str, action: Callable[[], Result], changed: list[str]) ->
         with suppress(FileNotFoundError):
             return action()
         with suppress(FileNotFoundError):
-            _make_directories(os.path.dirname(path), changed)
+            _make_directories(parent(path), changed)
     return action()
 
 
@@ -56,7 +61,7 @@ def place_with_parents(path: str, root: str, create: Callable[[str], None], chan
     Returns False, and nothing has changed, where that cannot be: the root itself is missing, no parent is, or
     the place is on another file system.
     """
-    directory = os.path.dirname(path)
+    directory = parent(path)
     for _ in range(ATTEMPTS):
         top = _topmost_missing(directory)
         if not top.startswith(f"{root}/"):
@@ -68,7 +73,7 @@ def place_with_parents(path: str, root: str, create: Callable[[str], None], chan
                 return False
             continue
         while len(directory) >= len(top):
-            directory = os.path.dirname(directory)
+            directory = parent(directory)
             changed.append(directory)
         return True
     return False
@@ -77,7 +82,7 @@ def place_with_parents(path: str, root: str, create: Callable[[str], None], chan
 def _place_tree(stage: str, top: str, path: str, create: Callable[[str], None]) -> None:
     os.mkdir(stage)
     try:
-        if below := os.path.dirname(path).removeprefix(top):
+        if below := parent(path).removeprefix(top):
             os.makedirs(stage + below)
         create(stage + path.removeprefix(top))
         os.rename(stage, top)
@@ -88,24 +93,23 @@ def _place_tree(stage: str, top: str, path: str, create: Callable[[str], None]) 
 
 def _topmost_missing(directory: str) -> str:
     """Return the highest of the directories on the way that are missing, or `directory` if it is there."""
-    while not os.path.lexists(parent := os.path.dirname(directory)):
-        directory = parent
+    while not os.path.lexists(above := parent(directory)):
+        directory = above
     return directory
 
 
 def _make_directories(directory: str, changed: list[str]) -> None:
-    parent = os.path.dirname(directory)
     try:
         os.mkdir(directory)
     except FileNotFoundError:
-        _make_directories(parent, changed)
+        _make_directories(parent(directory), changed)
         with suppress(FileExistsError):
             os.mkdir(directory)
-            changed.append(parent)
+            changed.append(parent(directory))
     except FileExistsError:
         pass  # If it is a file, the action says so.
     else:
-        changed.append(parent)
+        changed.append(parent(directory))
 
 
 def flush_directories(directories: Iterable[str]) -> None:

@@ -18,6 +18,7 @@ from registry_wsgi.drivers.checks import check_offset, check_path
 from registry_wsgi.drivers.directories import (
     flush_directories,
     list_names,
+    parent,
     place_with_parents,
     remove_tree,
     with_parents,
@@ -66,7 +67,7 @@ class FilesystemDriver:
 
     def put_content(self, ctx: Context, path: str, content: bytes, *, durable: bool = True) -> None:
         located = self._locate(path)
-        changed = [os.path.dirname(located)]
+        changed = [parent(located)]
         write, make = (partial(function, content=content, durable=durable) for function in (replace, create))
         try:
             try:
@@ -89,7 +90,7 @@ class FilesystemDriver:
 
     def writer(self, ctx: Context, path: str, *, append: bool = False) -> LockedWriter:
         located = self._locate(path)
-        changed = [] if append else [os.path.dirname(located)]
+        changed = [] if append else [parent(located)]
         try:
             if append:
                 opened = open_locked(located)
@@ -122,7 +123,7 @@ class FilesystemDriver:
 
     def move(self, ctx: Context, source: str, target: str) -> None:
         located, new = self._locate(source), self._locate(target)
-        changed = [os.path.dirname(new)]
+        changed = [parent(new)]
 
         def rename() -> None:
             try:
