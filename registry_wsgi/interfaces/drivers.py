@@ -128,8 +128,8 @@ class Probing(Protocol):
     def probe(self, path: str, content: bytes | None = None) -> Callable[[], bool] | None:
         """Return a function that tells whether the file is there and, where `content` is given, holds just that.
 
-        What has changed by whomever is seen by the next call: nothing is remembered. Where it cannot tell, for
-        whatever reason, the function says no. None is for a driver around another that cannot do it.
+        What has changed by whomever is seen by the next call, but for a directory above the path that is renamed: that
+        may be missed for a second. Where it cannot tell, for whatever reason, the function says no. None is for a driver around another that cannot do it.
         Raises InvalidPath.
         """
 
