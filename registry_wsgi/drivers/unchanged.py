@@ -46,23 +46,25 @@ class Holds:
 
     def __call__(self) -> bool:
         now, kept = time.monotonic(), self._kept
-        if kept is not None and now < self._next_look:
-            if _state(os.fstat(kept.descriptor)) == self._state:
-                return True
-        elif self._state is not None and self._stands(now):
-            return True
-        return self._read()
+        try:
+            if kept is not None and now < self._next_look:
+                stands = _state(os.fstat(kept.descriptor)) == self._state
+            else:
+                stands = self._state is not None and self._stands(now)
+        except OSError:
+            stands = False
+        return stands or self._read()
 
     def let_go(self) -> None:
         """Do not keep the file open any longer."""
         self._kept = None
 
     def _stands(self, now: float) -> bool:
-        """Tell by its path whether the file is in its state. One that is asked about twice in a second is kept open."""
-        try:
-            if _state(os.stat(self._path)) != self._state:
-                return False
-        except OSError:
+        """Tell by its path whether the file is in its state, and keep it open if it is asked about twice in a second.
+
+        Raises OSError.
+        """
+        if _state(os.stat(self._path)) != self._state:
             return False
         if now < self._next_look:
             self._keep()
@@ -126,7 +128,8 @@ class _Open:
         self.descriptor = descriptor
 
     def __del__(self) -> None:
-        os.close(self.descriptor)
+        with suppress(OSError):  # what makes a daemon of a process has closed it before
+            os.close(self.descriptor)
 
 
 def local_files() -> LocalFiles:

@@ -129,7 +129,8 @@ class Probing(Protocol):
         """Return a function that tells whether the file is there and, where `content` is given, holds just that.
 
         What has changed by whomever is seen by the next call, but for a directory above the path that is renamed: that
-        may be missed for a second. Where it cannot tell, for whatever reason, the function says no. None is for a driver around another that cannot do it.
+        may be missed for a second. Where it cannot tell, for whatever reason, the function says no. None is for a
+        driver around another that cannot do it.
         Raises InvalidPath.
         """
 

@@ -152,6 +152,20 @@ def test_a_file_that_was_deleted_is_not_held_longer_than_it_is_asked_about(
     assert open_files(link.parent) == []
 
 
+def test_a_file_that_somebody_closed_is_opened_anew(link: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As what makes a daemon of a process does with all that is open."""
+    holds = kept_open(link, monkeypatch)
+    closed = [each for each in os.listdir("/proc/self/fd") if leads_to(each, link)]
+    os.close(int(closed[0]))
+    assert [holds(), holds(), holds()] == [True, True, True]
+
+
+def leads_to(descriptor: str, path: Path) -> bool:
+    with suppress(OSError):
+        return os.readlink(f"/proc/self/fd/{descriptor}") == str(path)
+    return False
+
+
 def test_a_directory_that_was_renamed_is_missed_within_a_second(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
