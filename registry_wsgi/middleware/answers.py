@@ -124,14 +124,13 @@ class Answers:
             return None
 
     def _probes(self, route: Route, digest: Digest) -> Sequence[Check]:
-        content = digest.encode()
         asked: list[tuple[str, bytes | None]]
         if route.resource is Resource.BLOB:
-            asked = [(paths.layer_link(route.name, digest), content), (paths.blob_data(digest), None)]
+            asked = [(paths.layer_link(route.name, digest), None), (paths.blob_data(digest), None)]
         else:
-            asked = [(paths.revision_link(route.name, digest), content)]
+            asked = [(paths.revision_link(route.name, digest), None)]
             if route.argument != digest:
-                asked.insert(0, (paths.tag_current_link(route.name, Tag(route.argument)), content))
+                asked.insert(0, (paths.tag_current_link(route.name, Tag(route.argument)), digest.encode()))
         probes = [self._probe(path, content) for path, content in asked]
         stands = [probe for probe in probes if probe is not None]
         return stands if len(stands) == len(probes) else []

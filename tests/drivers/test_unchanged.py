@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from registry_wsgi.drivers import unchanged
-from registry_wsgi.drivers.unchanged import Holds, LocalFiles, local_files
+from registry_wsgi.drivers import local, unchanged
+from registry_wsgi.drivers.local import LocalFiles
+from registry_wsgi.drivers.unchanged import Holds, There
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+MOUNTED = local._mounted
 CONTENT, OTHER = b"sha256:" + b"a" * 64, b"sha256:" + b"b" * 64
 GRAIN_SECONDS = 0.02
 """More than the grain of a file's time, which is that of the kernel's ticks."""
@@ -38,23 +40,28 @@ def link(tmp_path: Path) -> Path:
     return path
 
 
-def local(path: Path, *, kept: int = 0) -> LocalFiles:
-    device = frozenset({os.stat(path).st_dev})
-    return LocalFiles(device, device, kept)
+@pytest.fixture(autouse=True)
+def on_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Say that the files of a test are on a file system of this machine, whatever they are on."""
+    monkeypatch.setattr(local, "_mounted", lambda: {os.stat(tmp_path).st_dev: "ext4"})
+
+
+def files_at(path: Path, *, kept: int = 0) -> LocalFiles:
+    return LocalFiles(str(path.parent), kept)
 
 
 def asked(link: Path, monkeypatch: pytest.MonkeyPatch, files: LocalFiles | None = None) -> Holds:
     """Return a probe that has read the file when that was not racy any more, with a margin made short for a test."""
     monkeypatch.setattr(unchanged, "MARGIN_NS", 0)
     time.sleep(GRAIN_SECONDS)
-    holds = Holds(os.fsencode(link), CONTENT, files or local(link))
+    holds = Holds(os.fsencode(link), CONTENT, files or files_at(link))
     assert holds()
     return holds
 
 
 def kept_open(link: Path, monkeypatch: pytest.MonkeyPatch, files: LocalFiles | None = None) -> Holds:
     """Return a probe that was asked often enough to keep the file open."""
-    holds = asked(link, monkeypatch, files or local(link, kept=16))
+    holds = asked(link, monkeypatch, files or files_at(link, kept=16))
     assert [holds(), holds()] == [True, True]
     return holds
 
@@ -128,7 +135,7 @@ def test_every_change_is_seen(
 
 
 def test_a_file_that_is_asked_about_often_is_kept_open(link: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    holds = asked(link, monkeypatch, local(link, kept=16))
+    holds = asked(link, monkeypatch, files_at(link, kept=16))
     assert open_files(link.parent) == []
     assert [holds(), holds()] == [True, True]
     assert open_files(link.parent) == ["link"]
@@ -138,7 +145,7 @@ def test_a_file_that_is_asked_about_often_is_kept_open(link: Path, monkeypatch: 
 
 def test_a_file_that_is_asked_about_seldom_is_not(link: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unchanged, "_LOOK_SECONDS", 0.0)
-    holds = asked(link, monkeypatch, local(link, kept=16))
+    holds = asked(link, monkeypatch, files_at(link, kept=16))
     assert [holds(), holds(), holds()] == [True, True, True]
     assert open_files(link.parent) == []
 
@@ -184,7 +191,7 @@ def test_a_directory_that_was_renamed_is_missed_within_a_second(
 def test_of_many_files_those_that_were_kept_first_are_let_go_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files = local(tmp_path, kept=2)
+    files = LocalFiles(str(tmp_path), 2)
     probes = []
     for number in range(5):
         link = tmp_path / f"link{number}"
@@ -195,7 +202,7 @@ def test_of_many_files_those_that_were_kept_first_are_let_go_of(
 
 
 def test_where_no_more_files_can_be_opened_none_is_kept(link: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    holds = asked(link, monkeypatch, local(link, kept=16))
+    holds = asked(link, monkeypatch, files_at(link, kept=16))
 
     def refuse(*_: object) -> int:
         raise OSError(errno.EMFILE, "Too many open files")
@@ -207,7 +214,7 @@ def test_where_no_more_files_can_be_opened_none_is_kept(link: Path, monkeypatch:
 
 
 def test_a_file_that_has_just_changed_is_read_each_time(link: Path, reads: list[str]) -> None:
-    holds = Holds(os.fsencode(link), CONTENT, local(link))
+    holds = Holds(os.fsencode(link), CONTENT, files_at(link))
     assert [holds(), holds()] == [True, True]
     assert reads == ["read", "read"]
     link.write_bytes(OTHER)
@@ -219,7 +226,8 @@ def test_a_file_of_another_machine_is_read_each_time(
 ) -> None:
     monkeypatch.setattr(unchanged, "MARGIN_NS", 0)
     time.sleep(GRAIN_SECONDS)
-    holds = Holds(os.fsencode(link), CONTENT, LocalFiles(frozenset(), frozenset(), 16))
+    monkeypatch.setattr(local, "_mounted", lambda: {os.stat(link).st_dev: "nfs4"})
+    holds = Holds(os.fsencode(link), CONTENT, files_at(link, kept=16))
     assert [holds(), holds()] == [True, True]
     assert reads == ["read", "read"]
 
@@ -232,15 +240,124 @@ def test_only_file_systems_of_this_machine_are_local(tmp_path: Path, monkeypatch
         "24 27 0:45 / /with\\040space rw - tmpfs tmpfs rw\n"
         "25 27 0:46 / /merged rw - overlay overlay rw\n"
     )
-    monkeypatch.setattr(unchanged, "_MOUNTS", str(mounts))
-    found = local_files()
-    assert found.local == {os.makedev(8, 1), os.makedev(0, 45), os.makedev(0, 46)}
-    assert found.telling == {os.makedev(8, 1), os.makedev(0, 45)}
-    monkeypatch.setattr(unchanged, "_MOUNTS", str(tmp_path / "absent"))
-    assert local_files().local == frozenset()
+    monkeypatch.setattr(local, "_mounted", MOUNTED)
+    monkeypatch.setattr(local, "_MOUNTS", str(mounts))
+    files = LocalFiles("/")
+    shown = [files.show_changes(os.makedev(major, minor)) for major, minor in ((8, 1), (0, 44), (0, 45), (0, 46))]
+    assert shown == [True, False, True, True]
+    monkeypatch.setattr(local, "_MOUNTS", str(tmp_path / "absent"))
+    assert not LocalFiles("/").show_changes(os.makedev(8, 1))
 
 
 def test_an_eighth_of_the_files_that_may_be_open_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     for allowed, kept in ((1024, 128), (1_000_000, 1024), (resource.RLIM_INFINITY, 1024), (7, 0)):
         monkeypatch.setattr(resource, "getrlimit", lambda _, allowed=allowed: (allowed, allowed))
-        assert local_files().most == kept
+        assert LocalFiles("/").most == kept
+
+
+def test_a_file_on_a_device_whose_number_was_given_to_another_is_read(
+    link: Path, monkeypatch: pytest.MonkeyPatch, reads: list[str]
+) -> None:
+    files = files_at(link, kept=16)
+    asked(link, monkeypatch, files)
+    monkeypatch.setattr(local, "_mounted", lambda: {os.stat(link).st_dev: "nfs4"})
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 1)
+    holds = Holds(os.fsencode(link), CONTENT, files)
+    assert [holds(), holds()] == [True, True]
+    assert reads == ["read"] * 3
+
+
+# ── whether a file is there ───────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def there(link: Path, monkeypatch: pytest.MonkeyPatch) -> There:
+    """Return a probe that keeps the file open."""
+    monkeypatch.setattr(unchanged, "MARGIN_NS", 0)
+    time.sleep(GRAIN_SECONDS)
+    probe = There(os.fsencode(link), files_at(link, kept=16))
+    assert [probe(), probe()] == [True, True]
+    assert open_files(link.parent) == ["link"]
+    return probe
+
+
+@pytest.mark.parametrize("change", [removed, renamed, removed_where_another_name_is_left])
+def test_a_file_that_goes_is_not_there(link: Path, there: There, change: Callable[[Path], None]) -> None:
+    change(link)
+    assert not there()
+    link.write_bytes(CONTENT)
+    assert there()
+
+
+@pytest.mark.parametrize("change", [written_in_place, replaced, replaced_by_an_old_one, Path.touch])
+def test_a_file_that_is_written_again_is_there(link: Path, there: There, change: Callable[[Path], None]) -> None:
+    """As registry:2 does with a link when a layer is pushed again: it is empty for a moment."""
+    change(link)
+    assert there()
+    link.write_bytes(b"")
+    assert there()
+    link.unlink()
+    assert not there()
+
+
+def test_what_is_there_is_not_looked_for_while_it_is_kept_open(there: There, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", None)
+    assert there()
+
+
+def test_a_large_file_is_not_kept_open(link: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A blob that is deleted has to give back its space."""
+    link.write_bytes(b"x" * 5000)
+    monkeypatch.setattr(unchanged, "MARGIN_NS", 0)
+    time.sleep(GRAIN_SECONDS)
+    probe = There(os.fsencode(link), files_at(link, kept=16))
+    assert [probe(), probe(), probe()] == [True] * 3
+    assert open_files(link.parent) == []
+
+
+@pytest.mark.parametrize("what", [There, lambda path, files: Holds(path, CONTENT, files)], ids=["there", "holds"])
+def test_below_a_symbolic_link_nothing_is_kept_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: Callable[[bytes, LocalFiles], There]
+) -> None:
+    """What it leads to does not tell that it was removed."""
+    (tmp_path / "v1").mkdir()
+    (tmp_path / "v1" / "link").write_bytes(CONTENT)
+    (tmp_path / "stable").symlink_to("v1")
+    monkeypatch.setattr(unchanged, "MARGIN_NS", 0)
+    time.sleep(GRAIN_SECONDS)
+    probe = what(os.fsencode(tmp_path / "stable" / "link"), LocalFiles(str(tmp_path), 16))
+    assert [probe(), probe(), probe()] == [True] * 3
+    (tmp_path / "stable").unlink()
+    assert not probe()
+
+
+def test_below_a_root_that_is_a_symbolic_link_files_are_kept_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "root").symlink_to("real")
+    link = tmp_path / "root" / "link"
+    link.write_bytes(CONTENT)
+    kept_open(link, monkeypatch, LocalFiles(str(tmp_path / "root"), 16))
+    assert open_files(tmp_path / "real") == ["link"]
+
+
+def test_it_is_tried_once_a_second_to_keep_a_file_open(link: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where more are asked about than may be kept each would be opened anew for each question."""
+    tried = []
+    files = files_at(link, kept=16)
+    monkeypatch.setattr(files, "keep", lambda path, _: tried.append(path))
+    holds = asked(link, monkeypatch, files)
+    assert [holds() for _ in range(10)] == [True] * 10
+    assert tried == [os.fsencode(link)]
+
+
+def test_the_descriptor_of_somebody_else_is_not_closed(link: Path, there: There) -> None:
+    closed = next(each for each in os.listdir("/proc/self/fd") if leads_to(each, link))
+    os.close(int(closed))
+    with open(os.devnull, "rb") as other:  # gets the lowest number, which is that one
+        assert other.fileno() == int(closed)
+        link.unlink()
+        assert not there()
+        os.fstat(other.fileno())
