@@ -41,9 +41,11 @@ class There:
     def __call__(self) -> bool:
         now, kept = time.monotonic(), self._kept
         if kept is not None and now < self._next_look:
-            with suppress(OSError):  # somebody else has closed it
+            try:  # contextlib.suppress would be 0.5 µs of 6
                 if state_of(os.fstat(kept.descriptor)) == self._state:
                     return True
+            except OSError:
+                self._kept = None  # somebody else has closed it
         return self._look(now)
 
     def let_go(self) -> None:
