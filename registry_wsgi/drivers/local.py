@@ -6,8 +6,8 @@ A file of a network file system may change without a trace, for a stat is answer
 from __future__ import annotations
 
 import os
+import threading
 import time
-from collections import deque
 from contextlib import suppress
 from operator import attrgetter
 from typing import TYPE_CHECKING, Protocol
@@ -34,19 +34,18 @@ class Keeper(Protocol):
 
 
 class OpenFile:
-    """A file that is kept open until the last thread that looks at it has let go of it."""
+    """A file that is kept open until the last thread that looks at it has let go of it; `state` it had when opened."""
 
-    __slots__ = ("_identity", "descriptor")
+    __slots__ = ("descriptor", "state")
 
-    def __init__(self, descriptor: int, found: os.stat_result) -> None:
+    def __init__(self, descriptor: int, state: State) -> None:
         self.descriptor = descriptor
-        self._identity = found.st_ino, found.st_dev
+        self.state = state
 
     def __del__(self) -> None:
         # Who makes a daemon of a process closes all that is open, and the number may be another file's since.
         with suppress(OSError):
-            found = os.fstat(self.descriptor)
-            if (found.st_ino, found.st_dev) == self._identity:
+            if state_of(os.fstat(self.descriptor))[2:] == self.state[2:]:
                 os.close(self.descriptor)
 
 
@@ -62,17 +61,17 @@ class LocalFiles:
         self._real_root = os.path.realpath(self._root or b"/").rstrip(b"/")
         self._kinds: Mapping[int, str] = {}
         self._read_at = -_MOUNTS_SECONDS
-        self._keepers: deque[Keeper] = deque()
+        self._keepers: dict[Keeper, None] = {}
+        self._lock = threading.Lock()
 
     def show_changes(self, device: int) -> bool:
         """Tell whether the state of a file on the device shows each change, by whatever process."""
         return self._kind(device) in _LOCAL
 
-    def keep(self, path: bytes, keeper: Keeper) -> tuple[OpenFile, os.stat_result] | None:
-        """Open a small file to be kept, and return it with its stat; None where it would not tell of all changes.
+    def open(self, path: bytes) -> OpenFile | None:
+        """Open a small file to be kept; None where it would not tell of all changes. Raises OSError.
 
-        That is so below a symbolic link, which may be removed and leaves what it leads to as it is. Where there are
-        too many already, the one that was kept first is let go of. Raises OSError.
+        That is so below a symbolic link, which may be removed and leaves what it leads to as it is.
         """
         if not self.most:
             return None
@@ -81,20 +80,25 @@ class LocalFiles:
             found = os.fstat(descriptor)
             named = self._real_root + path[len(self._root) :]
             if (
-                found.st_size > _LARGEST
-                or self._kind(found.st_dev) not in _TELLING
-                or os.readlink(b"/proc/self/fd/%d" % descriptor) != named
+                found.st_size <= _LARGEST
+                and self._kind(found.st_dev) in _TELLING
+                and os.readlink(b"/proc/self/fd/%d" % descriptor) == named
             ):
-                os.close(descriptor)
-                return None
+                return OpenFile(descriptor, state_of(found))
         except BaseException:
             os.close(descriptor)
             raise
-        self._keepers.append(keeper)
-        with suppress(IndexError):  # another thread was faster
-            while len(self._keepers) > self.most:
-                self._keepers.popleft().let_go()
-        return OpenFile(descriptor, found), found
+        os.close(descriptor)
+        return None
+
+    def keeps(self, keeper: Keeper) -> None:
+        """Note who keeps a file open. Where there are too many, the one that was noted first has to let go of its."""
+        with self._lock:
+            self._keepers[keeper] = None
+            surplus = next(iter(self._keepers)) if len(self._keepers) > self.most else None
+            if surplus is not None:
+                del self._keepers[surplus]
+                surplus.let_go()
 
     def _kind(self, device: int) -> str:
         """Return the type of the file system that has the device's number now: numbers are given to others again."""

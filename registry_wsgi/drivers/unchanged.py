@@ -53,28 +53,41 @@ class There:
 
     def _look(self, now: float) -> bool:
         """Tell it by the path."""
-        self._kept = None
+        state = self._state
+        if state is not None:
+            with suppress(OSError):
+                if state_of(os.stat(self._path)) == state:
+                    self._looked(now, state)
+                    return True
+        self._state = self._kept = None
+        return self._look_anew(now)
+
+    def _look_anew(self, now: float) -> bool:
+        """Tell it where no state is known."""
         # os.access makes no stat_result, and with the path in bytes it costs two thirds of os.stat.
         if not os.access(self._path, os.F_OK):
             return False
-        self._looked(now)
+        self._looked(now, None)
         return True
 
-    def _looked(self, now: float) -> None:
+    def _looked(self, now: float, state: State | None) -> None:
         """Keep the file open where this is the second look within a second, which is tried once in that time."""
         if now < self._next_look and now >= self._next_try:
             self._next_try = now + _LOOK_SECONDS
             with suppress(OSError):  # as where there are too many open files
-                self._keep()
+                self._keep(state)
         self._next_look = now + _LOOK_SECONDS
 
-    def _keep(self) -> None:
-        opened = self._files.keep(self._path, self)
-        if opened is not None:
-            kept, found = opened
-            if not racy(found, time.time_ns()):
-                self._state = state_of(found)
-                self._kept = kept
+    def _keep(self, state: State | None) -> None:
+        """Keep the file open if it is in the state that it was found in, or in one that is not racy."""
+        opened = self._files.open(self._path)
+        if opened is None:
+            return
+        if state is None and not _racy(opened.state[0], time.time_ns()):
+            self._state = state = opened.state
+        if opened.state == state:
+            self._kept = opened
+            self._files.keeps(self)
 
 
 class Holds(There):
@@ -86,21 +99,7 @@ class Holds(There):
         super().__init__(path, files)
         self._content = content
 
-    def _look(self, now: float) -> bool:
-        if self._state is not None:
-            with suppress(OSError):
-                if state_of(os.stat(self._path)) == self._state:
-                    self._looked(now)
-                    return True
-        return self._read()
-
-    def _keep(self) -> None:
-        opened = self._files.keep(self._path, self)
-        if opened is not None and state_of(opened[1]) == self._state:
-            self._kept = opened[0]
-
-    def _read(self) -> bool:
-        self._state = self._kept = None
+    def _look_anew(self, now: float) -> bool:  # noqa: ARG002 - what was only just read is not kept open yet
         began = time.time_ns()
         try:
             file = os.open(self._path, os.O_RDONLY)
@@ -113,12 +112,11 @@ class Holds(There):
             return False
         finally:
             os.close(file)
-        if holds and not racy(found, began) and self._files.show_changes(found.st_dev):
+        if holds and not _racy(found.st_ctime_ns, began) and self._files.show_changes(found.st_dev):
             self._state = state_of(found)
         return holds
 
 
-def racy(found: os.stat_result, began: int) -> bool:
-    """Tell whether a file that was looked at then may have changed since without a trace in its time."""
-    changed: int = found.st_ctime_ns
-    return changed + MARGIN_NS >= began
+def _racy(changed: int, looked: int) -> bool:
+    """Tell whether a file may have changed after a look, in nanoseconds, without a trace in its time."""
+    return changed + MARGIN_NS >= looked

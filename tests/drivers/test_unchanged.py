@@ -347,10 +347,29 @@ def test_it_is_tried_once_a_second_to_keep_a_file_open(link: Path, monkeypatch: 
     """Where more are asked about than may be kept each would be opened anew for each question."""
     tried = []
     files = files_at(link, kept=16)
-    monkeypatch.setattr(files, "keep", lambda path, _: tried.append(path))
+    monkeypatch.setattr(files, "open", tried.append)
     holds = asked(link, monkeypatch, files)
     assert [holds() for _ in range(10)] == [True] * 10
     assert tried == [os.fsencode(link)]
+
+
+@pytest.mark.parametrize("what", [There, lambda path, files: Holds(path, CONTENT, files)], ids=["there", "holds"])
+def test_what_is_kept_stays_open_from_second_to_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: Callable[[bytes, LocalFiles], There]
+) -> None:
+    monkeypatch.setattr(unchanged, "MARGIN_NS", 0)
+    files, probes = LocalFiles(str(tmp_path), 2), []
+    for name in ("one", "other"):
+        (tmp_path / name).write_bytes(CONTENT)
+        probes.append(what(os.fsencode(tmp_path / name), files))
+    time.sleep(GRAIN_SECONDS)
+    assert [probe() for probe in probes * 3] == [True] * 6
+    now = time.monotonic()
+    monkeypatch.setattr(os, "open", None)
+    for second in range(1, 10):
+        monkeypatch.setattr(time, "monotonic", lambda later=now + 1.1 * second: later)
+        assert [probe() for probe in probes * 3] == [True] * 6
+        assert open_files(tmp_path) == ["one", "other"]
 
 
 def test_the_descriptor_of_somebody_else_is_not_closed(link: Path, there: There) -> None:
