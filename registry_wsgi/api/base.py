@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from registry_wsgi.api.respond import answer
+from registry_wsgi.api.respond import Answer, answer
 
 if TYPE_CHECKING:
-    from flask import Response
-
     from registry_wsgi.api.call import Call
 
 
-def get(_: Call) -> Response:
+def get(_: Call) -> Answer:
     return answer(200, {"Content-Type": "application/json"}, b"{}")
 
 

@@ -7,6 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
+from werkzeug.datastructures import EnvironHeaders
+
 from registry_wsgi.api.bodies import RequestBody
 from registry_wsgi.api.respond import Locations
 from registry_wsgi.context import Event
@@ -14,7 +16,7 @@ from registry_wsgi.context import Event
 if TYPE_CHECKING:
     from typing import Literal
 
-    from flask import Request
+    from _typeshed.wsgi import WSGIEnvironment
 
     from registry_wsgi.context import Context
     from registry_wsgi.descriptor import Descriptor
@@ -43,9 +45,9 @@ class Options:
 class Call:
     """One request on its way through a handler."""
 
-    def __init__(self, ctx: Context, request: Request, namespace: Namespace, options: Options) -> None:
+    def __init__(self, ctx: Context, environ: WSGIEnvironment, namespace: Namespace, options: Options) -> None:
         self.ctx = ctx
-        self.request = request
+        self.environ = environ
         self.namespace = namespace
         self.options = options
         self.warnings: list[str] = []
@@ -60,19 +62,29 @@ class Call:
         """The repository of the path. Raises NameInvalid."""
         return self.namespace.repository(self.ctx.route.name)
 
+    @property
+    def method(self) -> str:
+        return self.environ["REQUEST_METHOD"]  # type: ignore[no-any-return]
+
+    @cached_property
+    def headers(self) -> EnvironHeaders:
+        """The headers of the request."""
+        return EnvironHeaders(self.environ)
+
     @cached_property
     def body(self) -> RequestBody:
         """The request's body, not yet read. Raises LengthRequired where its end could not be told."""
-        return RequestBody(self.request.environ)
+        return RequestBody(self.environ)
 
     @cached_property
     def locations(self) -> Locations:
-        return Locations(self.request.environ, host=self.options.host, relative=self.options.relative_urls)
+        return Locations(self.environ, host=self.options.host, relative=self.options.relative_urls)
 
     @cached_property
     def _parameters(self) -> dict[str, list[str]]:
         # Bytes that are no UTF-8 are wrong text like any other: what they stand in is refused, or ignored.
-        return parse_qs(self.request.query_string.decode(errors="replace"), keep_blank_values=True)
+        text: str = self.environ.get("QUERY_STRING", "")
+        return parse_qs(text.encode("latin-1").decode(errors="replace"), keep_blank_values=True)
 
     def query(self, key: str) -> str:
         """Return a parameter of the query string, empty where it is absent. A body is never read as a form."""

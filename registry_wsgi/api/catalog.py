@@ -6,17 +6,15 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from registry_wsgi.api.pages import page_size
-from registry_wsgi.api.respond import json_answer
+from registry_wsgi.api.respond import Answer, json_answer
 
 if TYPE_CHECKING:
-    from flask import Response
-
     from registry_wsgi.api.call import Call
 
 _DEFAULT_PAGE = 100
 
 
-def get(call: Call) -> Response:
+def get(call: Call) -> Answer:
     """Return the repositories after `last`, at most `n` (100 if absent); with a Link where there are more.
 
     Only those that the caller may pull from are shown: a name can be a secret, too.

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 
 from registry_wsgi import mediatypes
 from registry_wsgi.api import conditional, negotiation
-from registry_wsgi.api.respond import answer
+from registry_wsgi.api.respond import Answer, answer
 from registry_wsgi.descriptor import Descriptor, Digest
 from registry_wsgi.errors import ManifestUnknown, TagInvalid, TooManyTags
 from registry_wsgi.manifests import parse
 from registry_wsgi.reference import Reference, Tag, parse_reference
 
 if TYPE_CHECKING:
-    from flask import Response
-
     from registry_wsgi.api.call import Call
 
 _FALLBACK_TAG = re.compile(r"(?:sha256|sha384|sha512)-[0-9a-f]{64}")
@@ -25,7 +23,7 @@ _MOST_TAGS = 100
 """Each is flushed to the disk by itself, so tens of thousands in one query would take minutes. End-7b asks for 10."""
 
 
-def get(call: Call) -> Response:
+def get(call: Call) -> Answer:
     reference = _existing_reference(call.argument)
     digest = call.repository.resolve(call.ctx, reference)
     found = call.repository.manifests.get(call.ctx, digest)
@@ -34,19 +32,19 @@ def get(call: Call) -> Response:
     headers = {"Docker-Content-Digest": chosen.digest, "ETag": conditional.entity_tag(chosen.digest)}
     if chosen.varies:
         headers |= negotiation.VARY
-    if conditional.not_modified(call.request.headers, chosen.digest):
+    if conditional.not_modified(call.headers, chosen.digest):
         call.forget("pull")
         return answer(304, headers)
     return answer(200, {**headers, "Content-Type": chosen.manifest.media_type}, chosen.manifest.content)
 
 
-def put(call: Call) -> Response:
+def put(call: Call) -> Answer:
     """Store a manifest under its digest and under tags: the one in the path, or any number in the query (end-7b)."""
     reference = parse_reference(call.argument)
     claimed = reference if isinstance(reference, Digest) else None
     tags = _tags_to_put(call, reference)
     repository = call.repository
-    manifest = parse(call.body.read(_LARGEST), call.request.headers.get("Content-Type", ""))
+    manifest = parse(call.body.read(_LARGEST), call.headers.get("Content-Type", ""))
     while True:
         descriptor = repository.manifests.put(call.ctx, manifest, claimed)
         for tag in tags:
@@ -85,7 +83,7 @@ def _tags_to_put(call: Call, reference: Reference) -> list[Tag]:
     return tags
 
 
-def delete(call: Call) -> Response:
+def delete(call: Call) -> Answer:
     reference = _existing_reference(call.argument)
     if isinstance(reference, Tag):
         call.repository.tags.delete(call.ctx, reference)

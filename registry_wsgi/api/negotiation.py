@@ -47,7 +47,7 @@ def choose(call: Call, reference: Reference, found: tuple[Descriptor, Manifest])
     by_tag = isinstance(reference, Tag)
     varies = manifest.media_type in _OCI or (by_tag and manifest.media_type in _SOMETIMES)
     answer = Answer(descriptor.digest, descriptor, manifest, varies)
-    accept = call.request.environ.get("HTTP_ACCEPT", "*/*")
+    accept = call.environ.get("HTTP_ACCEPT", "*/*")
     if not varies or accepts(accept, manifest.media_type):
         return answer
     try:

@@ -6,12 +6,10 @@ import json
 from typing import TYPE_CHECKING
 
 from registry_wsgi import mediatypes
-from registry_wsgi.api.respond import json_answer
+from registry_wsgi.api.respond import Answer, json_answer
 from registry_wsgi.descriptor import Digest
 
 if TYPE_CHECKING:
-    from flask import Response
-
     from registry_wsgi.api.call import Call
 
 _LARGEST_PAGE = 4 * 1024 * 1024 - 1024
@@ -19,7 +17,7 @@ _LARGEST_PAGE = 4 * 1024 * 1024 - 1024
 _MOST_ENTRIES = 1000
 
 
-def get(call: Call) -> Response:
+def get(call: Call) -> Answer:
     """Return an index of the referrers, of one artifact type if the query asks for one; empty where there are none."""
     subject = Digest.parse(call.argument)
     wanted = call.query("artifactType")

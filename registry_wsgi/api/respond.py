@@ -1,7 +1,6 @@
-"""Making responses: JSON, the error envelope, Location and Link.
+"""Making answers: JSON, the error envelope, Location and Link.
 
-The envelope functions know nothing of Flask, so that layers outside the core answer errors
-in the same form.
+Nothing here knows Flask, so that layers outside the core answer errors in the same form.
 """
 
 from __future__ import annotations
@@ -13,8 +12,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from flask import Response
-from werkzeug.datastructures import Headers
 from werkzeug.urls import iri_to_uri
 from werkzeug.wsgi import get_host
 
@@ -23,49 +20,48 @@ from registry_wsgi.errors import RegistryError, RegistryErrors, Unavailable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from _typeshed.wsgi import WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
     from registry_wsgi.context import Context
 
 _MOST_WARNING_BYTES = 4096
 _RETRY_SECONDS = 5
-_COMPLETE = frozenset({200, 201, 202})
-"""Statuses of answers whose headers are all there."""
+_NO_LENGTH = frozenset({204, 304})
+"""Statuses of answers whose Content-Length would be that of something else (RFC 9110 §8.6)."""
 # json.dumps would make an encoder for each answer, which is a third of the time.
 _encode = json.JSONEncoder(separators=(",", ":"), default=str).encode
 API_VERSION = ("Docker-Distribution-API-Version", "registry/2.0")
 
 
-class Answer(Response):
-    """A response whose body reaches the server as it is: a list of bytes, or a stream it may know how to send.
+class Answer:
+    """What is answered: a status, headers in their order, and a body that reaches the server as it is.
 
-    Servers send a list in one go, and werkzeug would wrap it into an iterator.
+    It is a WSGI application. Of a body that is a list all is there; another may have a `close`, as PEP 3333 has it.
     """
 
-    default_mimetype = None
+    __slots__ = ("body", "headers", "status")
 
-    def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
-        # What werkzeug sees to is so already: a Location is a URI, the Content-Length is set. It would take 20 µs.
-        return self.headers if self.status_code in _COMPLETE else super().get_wsgi_headers(environ)
+    def __init__(self, status: int, headers: list[tuple[str, str]], body: Iterable[bytes]) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
 
-    def get_app_iter(self, environ: WSGIEnvironment) -> Iterable[bytes]:
-        if environ["REQUEST_METHOD"] == "HEAD" or self.status_code in (204, 304):
-            self.close()
-            return []
-        return self.response  # type: ignore[return-value]  # always bytes here
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        start_response(status_line(self.status), self.headers)
+        if environ["REQUEST_METHOD"] != "HEAD":
+            return self.body
+        if close := getattr(self.body, "close", None):
+            close()
+        return []
 
 
 def answer(status: int, headers: Mapping[str, str], body: bytes = b"") -> Answer:
-    """Return a response with a body of known length; a Content-Length among `headers` wins (HEAD)."""
-    given = Headers()
-    for name, value in headers.items():  # one by one: to give them all at once takes twice as long
-        # Digests and tags are subclasses of str; WSGI wants the very type (PEP 3333, "Unicode Issues").
-        given.add(name, str(value))
-    if "Content-Length" not in headers:  # Headers would tell by raising an exception
-        given.add("Content-Length", str(len(body)))
-    response = Answer(status=status, headers=given)
-    response.response = [body] if body else []
-    return response
+    """Return an answer with a body of known length; a Content-Length among `headers` wins (HEAD)."""
+    # Digests and tags are subclasses of str; WSGI wants the very type (PEP 3333, "Unicode Issues").
+    given = [(name, str(value)) for name, value in headers.items()]
+    if "Content-Length" not in headers and status not in _NO_LENGTH:
+        given.append(("Content-Length", str(len(body))))
+    return Answer(status, given, [body] if body else [])
 
 
 def json_answer(document: object, headers: Mapping[str, str] | None = None, status: int = 200) -> Answer:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from registry_wsgi.api.pages import page_size
-from registry_wsgi.api.respond import json_answer
+from registry_wsgi.api.respond import Answer, json_answer
 
 if TYPE_CHECKING:
-    from flask import Response
-
     from registry_wsgi.api.call import Call
 
 
-def get(call: Call) -> Response:
+def get(call: Call) -> Answer:
     """Return the tags in ASCII order after `last`, at most `n`; with a Link where there are more."""
     name = call.repository.name
     n = page_size(call.query("n"), call.options.tags_max, clamp=True)

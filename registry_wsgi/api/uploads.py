@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from registry_wsgi.api.respond import answer
+from registry_wsgi.api.respond import Answer, answer
 from registry_wsgi.descriptor import ALGORITHMS, CANONICAL_ALGORITHM, Descriptor, Digest
 from registry_wsgi.errors import (
     BlobUnknown,
@@ -18,15 +18,13 @@ from registry_wsgi.errors import (
 )
 
 if TYPE_CHECKING:
-    from flask import Response
-
     from registry_wsgi.api.call import Call
     from registry_wsgi.interfaces import BlobWriter, Repository
 
 _CONTENT_RANGE = re.compile(r"(?:bytes[ =])?([0-9]{1,19})-([0-9]{1,19})(?:/.*)?")
 
 
-def start(call: Call) -> Response:
+def start(call: Call) -> Answer:
     """Mount a blob of another repository, take one whole, or open a session. A mount that cannot be is a session."""
     if call.query("mount"):
         mounted = _mount(call, call.query("mount"), call.query("from"))
@@ -38,12 +36,12 @@ def start(call: Call) -> Response:
     return _accepted(call, call.repository.blobs.create(call.ctx), algorithm)
 
 
-def status(call: Call) -> Response:
+def status(call: Call) -> Answer:
     size = call.repository.blobs.upload_size(call.ctx, call.argument)
     return answer(204, _session_headers(call, call.argument, size))
 
 
-def receive(call: Call) -> Response:
+def receive(call: Call) -> Answer:
     body = call.body
     algorithm = _algorithm(call)
     upload = call.repository.blobs.resume(call.ctx, call.argument)
@@ -55,7 +53,7 @@ def receive(call: Call) -> Response:
     return _accepted(call, upload, algorithm)
 
 
-def finish(call: Call) -> Response:
+def finish(call: Call) -> Answer:
     """Take what is left of the content and commit. Content that is not the digest's cancels the upload.
 
     Except after a chunked body: the client may have died in the middle of it without the server's
@@ -75,13 +73,13 @@ def finish(call: Call) -> Response:
         upload.close(call.ctx)
 
 
-def cancel(call: Call) -> Response:
+def cancel(call: Call) -> Answer:
     upload = call.repository.blobs.resume(call.ctx, call.argument)
     upload.cancel(call.ctx)
     return answer(204, {"Docker-Upload-UUID": upload.id})
 
 
-def _mount(call: Call, mount: str, source: str) -> Response | None:
+def _mount(call: Call, mount: str, source: str) -> Answer | None:
     """Return the response to a mount, or None where there is nothing to mount: the client then uploads."""
     try:
         digest = Digest.parse(mount)
@@ -107,7 +105,7 @@ def _origin(call: Call, digest: Digest, source: str) -> Repository:
     return holder
 
 
-def _monolithic(call: Call, digest: Digest) -> Response:
+def _monolithic(call: Call, digest: Digest) -> Answer:
     blobs = call.repository.blobs
     upload = blobs.direct(call.ctx, digest) or blobs.create(call.ctx)
     try:
@@ -139,7 +137,7 @@ def _receive(call: Call, upload: BlobWriter, algorithm: str) -> None:
 
 def _declared_range(call: Call, upload: BlobWriter) -> int | None:
     """Return the length that Content-Range declares; raise ChunkInvalid where it does not go on from the end."""
-    header = call.request.headers.get("Content-Range")
+    header = call.headers.get("Content-Range")
     if header is None:
         return None
     match = _CONTENT_RANGE.fullmatch(header.strip())
@@ -156,7 +154,7 @@ def _declared_range(call: Call, upload: BlobWriter) -> int | None:
     return length
 
 
-def _committed(call: Call, upload: BlobWriter, digest: Digest, *, cancel_on_mismatch: bool) -> Response:
+def _committed(call: Call, upload: BlobWriter, digest: Digest, *, cancel_on_mismatch: bool) -> Answer:
     try:
         descriptor: Descriptor = upload.commit(call.ctx, digest)
     except DigestInvalid:
@@ -175,7 +173,7 @@ def _algorithm(call: Call) -> str:
     return name
 
 
-def _accepted(call: Call, upload: BlobWriter, algorithm: str) -> Response:
+def _accepted(call: Call, upload: BlobWriter, algorithm: str) -> Answer:
     """The announced algorithm goes on in the Location, so that the data is hashed with it as it comes."""
     headers = _session_headers(call, upload.id, upload.size)
     if algorithm != CANONICAL_ALGORITHM:
@@ -183,7 +181,7 @@ def _accepted(call: Call, upload: BlobWriter, algorithm: str) -> Response:
     return answer(202, headers)
 
 
-def _created(call: Call, digest: Digest) -> Response:
+def _created(call: Call, digest: Digest) -> Answer:
     location = call.locations.blob(call.repository.name, digest)
     return answer(201, {"Location": location, "Docker-Content-Digest": digest})
 

@@ -22,12 +22,12 @@ from registry_wsgi.descriptor import CANONICAL_ALGORITHM, Digest
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_VERSION = 3
+_VERSION = 4
 _SIZES = {"sha256": (112, 32), "sha384": (216, 48), "sha512": (216, 64)}
 """Bytes of the context, SHA256_CTX or SHA512_CTX, the same in OpenSSL 1.1 and 3 on every platform; and of the digest.
 
-What asks `hashlib` for a hash has OpenSSL go through its providers, of which 1.2 MB stay in a process's memory: where
-uploads are taken nobody does.
+What asks `hashlib` for one of these has OpenSSL go through its providers, of which 1.2 MB stay in a process's memory:
+where uploads are taken nobody does. Python has BLAKE2b of its own.
 """
 
 
@@ -106,14 +106,12 @@ def _parse(record: bytes, offset: int) -> dict[str, Any] | None:
 
 
 def _checksum(content: bytes) -> bytes:
-    running = _new(CANONICAL_ALGORITHM)
-    running.update(content)
-    return running.hexdigest().encode()
+    return hashlib.blake2b(content, digest_size=32).hexdigest().encode()
 
 
 def _new(algorithm: str) -> _Hash:
-    library = _library()
-    return _LibcryptoHash(library, algorithm) if library is not None else hashlib.new(algorithm)
+    functions = _functions(algorithm)
+    return _LibcryptoHash(functions) if functions is not None else hashlib.new(algorithm)
 
 
 def _state(running: _Hash) -> str:
@@ -122,43 +120,57 @@ def _state(running: _Hash) -> str:
 
 def _restored(algorithm: str, entry: Mapping[str, str] | None) -> _Hash | None:
     """Return the hash that an entry of a record holds, if it then has the digest that the entry names."""
-    library = _library()
-    if library is None or entry is None:
+    functions = _functions(algorithm)
+    if functions is None or entry is None:
         return None
-    restored = _LibcryptoHash(library, algorithm, base64.b64decode(entry["state"]))
+    restored = _LibcryptoHash(functions, base64.b64decode(entry["state"]))
     return restored if f"{algorithm}:{restored.hexdigest()}" == entry["digest"] else None
+
+
+class _Functions:
+    """libcrypto's functions of one algorithm, and the types of what they work on; looked up once for all hashes."""
+
+    def __init__(self, library: ctypes.CDLL, algorithm: str) -> None:
+        context, length = _SIZES[algorithm]
+        self.context = ctypes.c_char * context
+        self.result = ctypes.c_char * length
+        self.init = library[f"{algorithm.upper()}_Init"]
+        self.update = library[f"{algorithm.upper()}_Update"]
+        self.update.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t]
+        self.final = library[f"{algorithm.upper()}_Final"]
 
 
 class _LibcryptoHash:
     """libcrypto's hash function over a context that can be copied out and in."""
 
-    __slots__ = ("_context", "_final", "_length", "_update")
+    __slots__ = ("_context", "_functions")
 
-    def __init__(self, library: ctypes.CDLL, algorithm: str, state: bytes | None = None) -> None:
-        name = algorithm.upper()
-        # By its attribute a function is made once; by its name in brackets it would be made anew each time.
-        self._update = getattr(library, f"{name}_Update")
-        self._final = getattr(library, f"{name}_Final")
-        context, self._length = _SIZES[algorithm]
-        self._context = ctypes.create_string_buffer(context)
+    def __init__(self, functions: _Functions, state: bytes | None = None) -> None:
+        self._functions = functions
         if state is None:
-            getattr(library, f"{name}_Init")(self._context)
+            self._context = functions.context()
+            functions.init(self._context)
         else:
-            self._context.raw = state
+            self._context = functions.context.from_buffer_copy(state)
 
     def update(self, content: bytes | memoryview) -> None:
         # A foreign call takes the address of bytes as they are; a view may be read-only and is copied.
         data = content if isinstance(content, bytes) else bytes(content)
-        self._update(self._context, data, len(data))
+        self._functions.update(self._context, data, len(data))
 
     def state(self) -> bytes:
         return self._context.raw
 
     def hexdigest(self) -> str:
-        state = self.state()
-        result = ctypes.create_string_buffer(self._length)
-        self._final(result, ctypes.create_string_buffer(state, len(state)))
+        result, copy = self._functions.result(), self._functions.context.from_buffer_copy(self._context)
+        self._functions.final(result, copy)
         return result.raw.hex()
+
+
+@functools.cache
+def _functions(algorithm: str) -> _Functions | None:
+    library = _library()
+    return _Functions(library, algorithm) if library is not None else None
 
 
 @functools.cache
@@ -169,9 +181,6 @@ def _library() -> ctypes.CDLL | None:
 
         library = ctypes.CDLL(_hashlib.__file__)
         library.OpenSSL_version.restype = ctypes.c_char_p
-        for algorithm in _SIZES:
-            update = getattr(library, f"{algorithm.upper()}_Update")
-            update.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t]
         agrees = all(_agrees_with_hashlib(library, algorithm) for algorithm in _SIZES)
     except (ImportError, AttributeError, OSError):
         return None
@@ -180,9 +189,10 @@ def _library() -> ctypes.CDLL | None:
 
 def _agrees_with_hashlib(library: ctypes.CDLL, algorithm: str) -> bool:
     first, second = b"\x00first\xff" * 19, b"second" * 37
-    begun = _LibcryptoHash(library, algorithm)
+    functions = _Functions(library, algorithm)
+    begun = _LibcryptoHash(functions)
     begun.update(first)
-    resumed = _LibcryptoHash(library, algorithm, begun.state())
+    resumed = _LibcryptoHash(functions, begun.state())
     resumed.update(second)
     return resumed.hexdigest() == hashlib.new(algorithm, first + second).hexdigest()
 
