@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
@@ -12,6 +11,7 @@ from werkzeug.datastructures import EnvironHeaders
 from registry_wsgi.api.bodies import RequestBody
 from registry_wsgi.api.respond import Locations
 from registry_wsgi.context import Event
+from registry_wsgi.lazy import lazy
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -57,7 +57,7 @@ class Call:
         """The last word of the path: a reference, a digest or an upload's id."""
         return self.ctx.route.argument
 
-    @cached_property
+    @lazy
     def repository(self) -> Repository:
         """The repository of the path. Raises NameInvalid."""
         return self.namespace.repository(self.ctx.route.name)
@@ -66,24 +66,26 @@ class Call:
     def method(self) -> str:
         return self.environ["REQUEST_METHOD"]  # type: ignore[no-any-return]
 
-    @cached_property
+    @lazy
     def headers(self) -> EnvironHeaders:
         """The headers of the request."""
         return EnvironHeaders(self.environ)
 
-    @cached_property
+    @lazy
     def body(self) -> RequestBody:
         """The request's body, not yet read. Raises LengthRequired where its end could not be told."""
         return RequestBody(self.environ)
 
-    @cached_property
+    @lazy
     def locations(self) -> Locations:
         return Locations(self.environ, host=self.options.host, relative=self.options.relative_urls)
 
-    @cached_property
+    @lazy
     def _parameters(self) -> dict[str, list[str]]:
-        # Bytes that are no UTF-8 are wrong text like any other: what they stand in is refused, or ignored.
         text: str = self.environ.get("QUERY_STRING", "")
+        if not text:
+            return {}
+        # Bytes that are no UTF-8 are wrong text like any other: what they stand in is refused, or ignored.
         return parse_qs(text.encode("latin-1").decode(errors="replace"), keep_blank_values=True)
 
     def query(self, key: str) -> str:

@@ -7,6 +7,7 @@ A crash may leave one behind; it can be deleted while no registry runs.
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import re
 import shutil
@@ -33,9 +34,27 @@ def parent(path: str) -> str:
     return path.rpartition("/")[0] or "/"
 
 
+class _Names:
+    """Names that nobody else makes, for the kernel's randomness asked for once in each process, and a number."""
+
+    def __init__(self) -> None:
+        self._begin()
+        os.register_at_fork(after_in_child=self._begin)
+
+    def _begin(self) -> None:
+        self._head = token_hex(8)
+        self._numbers = itertools.count()
+
+    def new(self) -> str:
+        return f"{self._head}{next(self._numbers):08x}"
+
+
+_names = _Names()
+
+
 def hidden_sibling(path: str) -> str:
     """Return a new name in the directory of `path`, of a length that does not depend on it."""
-    return f"{parent(path)}/~{token_hex(12)}"
+    return f"{parent(path)}/~{_names.new()}"
 
 
 def with_parents(path: str, action: Callable[[], Result], changed: list[str]) -> Result:

@@ -69,13 +69,13 @@ class FilesystemDriver:
     def put_content(self, ctx: Context, path: str, content: bytes, *, durable: bool = True) -> None:
         located = self._locate(path)
         changed = [parent(located)]
-        write, make = (partial(function, content=content, durable=durable) for function in (replace, create))
         try:
             try:
-                write(located)
+                replace(located, content, durable=durable)
             except FileNotFoundError:
+                make = partial(create, content=content, durable=durable)
                 if not place_with_parents(located, self.rootdirectory, make, changed):
-                    with_parents(located, lambda: write(located), changed)
+                    with_parents(located, lambda: replace(located, content, durable=durable), changed)
             if durable:
                 flush_directories(changed)
         except OSError as error:

@@ -42,10 +42,13 @@ def open_locked(path: str, *, new: bool = False) -> tuple[io.FileIO, int]:
 
 def write_all(file: int, content: bytes | memoryview) -> int:
     """Write all of `content` and return its length in bytes; the system may take less at a time."""
+    written = os.write(file, content)
+    if type(content) is bytes and written == len(content):  # as nearly always, at half of what follows
+        return written
     left = memoryview(content).cast("B")
     length = len(left)
-    while left:
-        left = left[os.write(file, left) :]
+    while left := left[written:]:
+        written = os.write(file, left)
     return length
 
 

@@ -13,9 +13,8 @@ import base64
 import ctypes
 import functools
 import hashlib
-import json
 import platform
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from registry_wsgi.descriptor import CANONICAL_ALGORITHM, Digest
 
@@ -62,22 +61,20 @@ class RunningDigest:
 
     def record(self) -> bytes:
         """Return the state to be stored beside the data."""
-        states = {
-            name: {"digest": self.digest(name), "state": _state(running)} for name, running in self._hashes.items()
-        }
-        saved = {"version": _VERSION, "offset": self.offset, "library": _library_name(), "algorithms": states}
-        content = json.dumps(saved).encode()
+        lines = [f"{_VERSION} {self.offset} {_library_name()}"]
+        lines += [f"{self.digest(name)} {_state(running)}" for name, running in self._hashes.items()]
+        content = "\n".join(lines).encode()
         return _checksum(content) + b"\n" + content
 
     @classmethod
     def restore(cls, record: bytes, offset: int, algorithms: Iterable[str] = ()) -> RunningDigest | None:
         """Return the running digest at `offset`, or None where the record does not serve for all `algorithms`."""
         saved = _parse(record, offset)
-        if saved is None or not _library_name() or saved["library"] != _library_name():
+        if saved is None or not _library_name() or saved.library != _library_name():
             return None
         running = cls(algorithms)
         for name in running.algorithms:
-            restored = _restored(name, saved["algorithms"].get(name))
+            restored = _restored(name, *saved.hashes.get(name, ("", "")))
             if restored is None:
                 return None
             running._hashes[name] = restored
@@ -93,16 +90,33 @@ def choose_library() -> None:
 def recorded_digests(record: bytes, offset: int) -> Mapping[str, Digest]:
     """Return the digests of the first `offset` bytes as recorded, by their algorithms; none of another offset."""
     saved = _parse(record, offset)
-    return {name: Digest.parse(entry["digest"]) for name, entry in saved["algorithms"].items()} if saved else {}
+    return {name: Digest.parse(digest) for name, (digest, _) in saved.hashes.items()} if saved else {}
 
 
-def _parse(record: bytes, offset: int) -> dict[str, Any] | None:
-    """Return what a record holds, None where it is damaged, of another version or of another offset."""
+class _Saved(NamedTuple):
+    """What a record holds: the library that wrote it, and digest and state of each algorithm."""
+
+    library: str
+    hashes: dict[str, tuple[str, str]]
+
+
+def _parse(record: bytes, offset: int) -> _Saved | None:
+    """Return what a record holds, None where it is damaged, of another version or of another offset.
+
+    Its lines are the checksum of the rest; version, offset and library; and of each algorithm the digest and the state.
+    """
     checksum, _, content = record.partition(b"\n")
     if checksum != _checksum(content):
         return None
-    saved: dict[str, Any] = json.loads(content)
-    return saved if (saved["version"], saved["offset"]) == (_VERSION, offset) else None
+    head, *lines = content.decode().split("\n")
+    version, saved_offset, library = head.split(" ", 2)
+    if (version, saved_offset) != (str(_VERSION), str(offset)):
+        return None
+    hashes = {}
+    for line in lines:
+        digest, _, state = line.partition(" ")
+        hashes[digest.partition(":")[0]] = digest, state
+    return _Saved(library, hashes)
 
 
 def _checksum(content: bytes) -> bytes:
@@ -118,13 +132,13 @@ def _state(running: _Hash) -> str:
     return base64.b64encode(running.state()).decode() if isinstance(running, _LibcryptoHash) else ""
 
 
-def _restored(algorithm: str, entry: Mapping[str, str] | None) -> _Hash | None:
-    """Return the hash that an entry of a record holds, if it then has the digest that the entry names."""
+def _restored(algorithm: str, digest: str, state: str) -> _Hash | None:
+    """Return the hash that was saved in `state`, if it then has the digest that was saved with it."""
     functions = _functions(algorithm)
-    if functions is None or entry is None:
+    if functions is None or not state:
         return None
-    restored = _LibcryptoHash(functions, base64.b64decode(entry["state"]))
-    return restored if f"{algorithm}:{restored.hexdigest()}" == entry["digest"] else None
+    restored = _LibcryptoHash(functions, base64.b64decode(state))
+    return restored if f"{algorithm}:{restored.hexdigest()}" == digest else None
 
 
 class _Functions:

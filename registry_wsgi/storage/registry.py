@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from registry_wsgi.descriptor import CANONICAL_ALGORITHM, Digest
 from registry_wsgi.errors import BlobUnknown
+from registry_wsgi.lazy import lazy
 from registry_wsgi.reference import check_name
 from registry_wsgi.storage import catalog, paths
 from registry_wsgi.storage.blobs import GlobalBlobStore
@@ -110,12 +111,12 @@ class Repository:
         self.name = name
         self._registry = registry
 
-    @cached_property
+    @lazy
     def blobs(self) -> LinkedBlobStore:
         links = self._links(partial(paths.layer_link, self.name))
         return self._store(links, self._cached(links))
 
-    @cached_property
+    @lazy
     def manifests(self) -> ManifestStore:
         return ManifestStore(
             self._revisions,
@@ -127,11 +128,11 @@ class Repository:
             delete_enabled=self._registry.delete_enabled,
         )
 
-    @cached_property
+    @lazy
     def tags(self) -> TagStore:
         return TagStore(self._registry.driver, self.name, delete_enabled=self._registry.delete_enabled)
 
-    @cached_property
+    @lazy
     def signatures(self) -> SignatureStore:
         registry = self._registry
         return SignatureStore(registry.driver, registry.blobs, self, lambda: registry.fetchers)
@@ -144,11 +145,11 @@ class Repository:
         """Return the digest that a reference names. Raises ManifestUnknown for a tag that is not there."""
         return reference if isinstance(reference, Digest) else self.tags.get(ctx, reference)
 
-    @cached_property
+    @lazy
     def _referrers(self) -> ReferrerStore:
         return ReferrerStore(self._registry.driver, self.name, self.tags)
 
-    @cached_property
+    @lazy
     def _revisions(self) -> LinkedBlobStore:
         # Release 2.1.0 linked manifests as layers; its trees are still about.
         links = self._links(partial(paths.revision_link, self.name), partial(paths.layer_link, self.name))

@@ -6,8 +6,8 @@ writer is exclusive, so of two requests that write the same upload one is told t
 
 from __future__ import annotations
 
+import time
 import uuid
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from registry_wsgi.descriptor import CANONICAL_ALGORITHM, Descriptor, Digest
@@ -42,7 +42,7 @@ class Uploads:
     def create(self, ctx: Context, linker: Linker) -> BlobUpload:
         """Start an upload. Its data file comes last, so that what has data has a start, too."""
         upload_id = str(uuid.uuid4())
-        started_at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        started_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self.driver.put_content(ctx, paths.upload_started_at(self.name, upload_id), started_at.encode(), durable=False)
         self.driver.put_content(ctx, paths.upload_data(self.name, upload_id), b"", durable=False)
         return BlobUpload(self, linker, upload_id)
