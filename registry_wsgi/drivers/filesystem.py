@@ -28,7 +28,7 @@ from registry_wsgi.drivers.locked import LockedWriter, open_locked
 from registry_wsgi.drivers.ordered import OrderedDirectories
 from registry_wsgi.drivers.stream import FileStream
 from registry_wsgi.drivers.unchanged import Holds, There
-from registry_wsgi.drivers.whole import create, read_all, replace
+from registry_wsgi.drivers.whole import create, read_all, replace, replaced
 from registry_wsgi.errors import ConfigurationError, DriverError, InvalidPath, PathBusy, PathNotFound
 from registry_wsgi.interfaces import FileInfo
 
@@ -70,9 +70,7 @@ class FilesystemDriver:
         located = self._locate(path)
         changed = [parent(located)]
         try:
-            try:
-                replace(located, content, durable=durable)
-            except FileNotFoundError:
+            if not replaced(located, content, durable=durable):
                 make = partial(create, content=content, durable=durable)
                 if not place_with_parents(located, self.rootdirectory, make, changed):
                     with_parents(located, lambda: replace(located, content, durable=durable), changed)

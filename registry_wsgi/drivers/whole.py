@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-from registry_wsgi.drivers.directories import hidden_sibling
+from registry_wsgi.drivers.directories import hidden_sibling, parent
 from registry_wsgi.drivers.locked import write_all
 
 _READ_SIZE = 64 * 1024
@@ -36,6 +36,17 @@ def replace(path: str, content: bytes, *, durable: bool) -> None:
     except BaseException:
         _discard(temporary)
         raise
+
+
+def replaced(path: str, content: bytes, *, durable: bool) -> bool:
+    """Replace it as `replace` does; False where the directory is missing, which costs less to see than to run into."""
+    if not os.access(parent(path), os.F_OK):
+        return False
+    try:
+        replace(path, content, durable=durable)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def create(path: str, content: bytes, *, durable: bool) -> None:
