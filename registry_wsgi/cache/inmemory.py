@@ -84,7 +84,7 @@ class InMemoryCacheProvider:
             self._entries.pop((_GLOBAL, digest), None)
 
     def _fill_global(self, digest: Digest, descriptor: Descriptor) -> None:
-        for key in (descriptor.digest, digest):
+        for key in {descriptor.digest, digest}:
             self._entries.setdefault((_GLOBAL, key), descriptor)
 
 

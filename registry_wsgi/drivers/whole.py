@@ -54,7 +54,8 @@ def create(path: str, content: bytes, *, durable: bool) -> None:
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         try:
-            write_all(file, content)
+            if content:
+                write_all(file, content)
             if durable:
                 os.fsync(file)
         finally:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from registry_wsgi.context import Context
-    from registry_wsgi.interfaces import FileReader, FileWriter, StorageDriver
+    from registry_wsgi.interfaces import FileInfo, FileReader, FileWriter, StorageDriver
 
 SMALL = 4 * 1024 * 1024
 """The most bytes that are ever read into memory at once: the limit of a manifest (OCI Distribution Spec 1.1, end-7)."""
@@ -34,26 +34,14 @@ class GlobalBlobStore:
 
     def stat(self, ctx: Context, digest: Digest) -> Descriptor:
         """Return size and digest as `application/octet-stream`. Raises BlobUnknown."""
-        try:
-            info = self._driver.stat(ctx, paths.blob_data(digest))
-        except PathNotFound:
-            self._presence.missed(digest)
-            raise BlobUnknown(digest) from None
-        if info.is_directory:
-            ctx.warning("a directory stands where a blob's data should", **{"blob.digest": digest})
+        info = self._look_up(ctx, digest)
+        if info is None:
             raise BlobUnknown(digest)
-        self._presence.found(digest)
         return Descriptor(digest=digest, size=info.size)
 
     def stands(self, ctx: Context, digest: Digest) -> bool:
         """Tell whether the data is there still, at less than the cost of `stat` where `Presence` knows."""
-        if self._presence.stands(digest):
-            return True
-        try:
-            self.stat(ctx, digest)
-        except BlobUnknown:
-            return False
-        return True
+        return self._presence.stands(digest) or self._look_up(ctx, digest) is not None
 
     def open(self, ctx: Context, digest: Digest) -> FileReader:
         """Return a stream of the content. Raises BlobUnknown."""
@@ -127,9 +115,19 @@ class GlobalBlobStore:
         """Have it keep digests of any algorithm, of blobs or manifests; True where they are to be looked for again."""
         return self._collection.keep(ctx, digests)
 
+    def _look_up(self, ctx: Context, digest: Digest) -> FileInfo | None:
+        try:
+            info = self._driver.stat(ctx, paths.blob_data(digest))
+        except PathNotFound:
+            self._presence.missed(digest)
+            return None
+        if info.is_directory:
+            ctx.warning("a directory stands where a blob's data should", **{"blob.digest": digest})
+            return None
+        self._presence.found(digest)
+        return info
+
     def _has(self, ctx: Context, descriptor: Descriptor) -> bool:
         # A registry that writes in place may have left a part of the blob; size tells.
-        try:
-            return self.stat(ctx, descriptor.digest).size == descriptor.size
-        except BlobUnknown:
-            return False
+        info = self._look_up(ctx, descriptor.digest)
+        return info is not None and info.size == descriptor.size
