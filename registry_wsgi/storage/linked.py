@@ -11,8 +11,9 @@ import time
 from typing import TYPE_CHECKING
 
 from registry_wsgi.descriptor import CANONICAL_ALGORITHM, Descriptor, Digest
-from registry_wsgi.errors import BlobUnknown, DigestInvalid, PathNotFound, RegistryError, Unsupported
+from registry_wsgi.errors import BlobUnknown, PathNotFound, Unsupported
 from registry_wsgi.storage.direct import DirectUpload
+from registry_wsgi.storage.links import read_link
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -58,11 +59,11 @@ class LinkedBlobStatter:
             path = link_path(digest)
             asked = time.monotonic()
             try:
-                content = self._driver.get_content(ctx, path)
+                canonical = read_link(self._driver, ctx, path)
             except PathNotFound:
                 continue
             self._recent.saw(ctx, path, asked)
-            return parse_link(content, path)
+            return canonical
         raise BlobUnknown(digest)
 
     def stat(self, ctx: Context, digest: Digest) -> Descriptor:
@@ -116,17 +117,6 @@ class LinkedBlobStatter:
         finally:
             self._recent.forget(ctx, path)
         return True
-
-
-def parse_link(content: bytes, path: str) -> Digest:
-    """Return the digest a link file holds, in a line or alone; a file that holds none is damage, and no missing link.
-
-    registry:2 takes one with a newline, as people and scripts write it, for damage too.
-    """
-    try:
-        return Digest.parse(content.decode("ascii").rstrip("\r\n"))
-    except (DigestInvalid, UnicodeDecodeError):
-        raise RegistryError(f"the link file {path} holds no digest") from None
 
 
 class LinkedBlobStore:

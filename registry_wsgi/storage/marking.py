@@ -17,7 +17,7 @@ from registry_wsgi.descriptor import ALGORITHMS, CANONICAL_ALGORITHM, Digest
 from registry_wsgi.errors import BlobUnknown, DigestInvalid, ManifestTooLarge, PathNotFound
 from registry_wsgi.storage import paths
 from registry_wsgi.storage.blobs import GlobalBlobStore
-from registry_wsgi.storage.linked import parse_link
+from registry_wsgi.storage.links import read_link
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -123,7 +123,7 @@ class Marker:
 
     def _link(self, ctx: Context, path: str) -> Digest | None:
         try:
-            return parse_link(self._driver.get_content(ctx, path), path)
+            return read_link(self._driver, ctx, path)
         except PathNotFound:
             return None
 

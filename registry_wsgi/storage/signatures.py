@@ -12,7 +12,7 @@ from registry_wsgi.descriptor import CANONICAL_ALGORITHM, Digest
 from registry_wsgi.errors import DigestInvalid, PathNotFound
 from registry_wsgi.storage import paths
 from registry_wsgi.storage.artifacts import signature_artifacts
-from registry_wsgi.storage.linked import parse_link
+from registry_wsgi.storage.links import read_link
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,4 +78,4 @@ class SignatureStore:
     def _fetch(self, ctx: Context, digest: Digest, signature: Digest) -> bytes:
         ctx.debug("fetching signature", **{"manifest.digest": digest, "signature.digest": signature})
         link = paths.signature_link(self._repository.name, digest, signature)
-        return self._blobs.get(ctx, parse_link(self._driver.get_content(ctx, link), link))
+        return self._blobs.get(ctx, read_link(self._driver, ctx, link))

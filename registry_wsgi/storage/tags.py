@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from registry_wsgi.errors import ManifestUnknown, NameUnknown, PathNotFound, RegistryError, TagInvalid, Unsupported
 from registry_wsgi.reference import Tag
 from registry_wsgi.storage import paths
-from registry_wsgi.storage.linked import parse_link
+from registry_wsgi.storage.links import read_link
 from registry_wsgi.storage.listing import pages
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class TagStore:
     def get(self, ctx: Context, tag: Tag) -> Digest:
         path = paths.tag_current_link(self._name, tag)
         try:
-            return parse_link(self._driver.get_content(ctx, path), path)
+            return read_link(self._driver, ctx, path)
         except PathNotFound:
             raise ManifestUnknown(f"unknown tag {tag}") from None
 
