@@ -21,7 +21,7 @@ PACKAGE = Path(registry_wsgi.__file__).parent
 
 FLOORS = [
     {"_version", "errors"},
-    {"descriptor", "reference", "routes", "mediatypes", "keys", "logs", "places", "traceparent", "writable"},
+    {"descriptor", "reference", "routes", "mediatypes", "keys", "lazy", "logs", "places", "traceparent", "writable"},
     {"context"},
     {"interfaces"},
     {"metrics"},
@@ -39,7 +39,7 @@ SIBLINGS = FLOORS[5]
 
 PLACES = {
     "werkzeug": {"*"},
-    "flask": {"api", "app.py"},
+    "flask": {"api/core.py"},
     "cryptography": {"keys.py", "manifests/keys.py", "auth", "testing"},
     "joserfc": {"auth"},
     "yaml": {"config", "config.py"},
