@@ -54,6 +54,7 @@ def create_app(source: Source = None, *, start: bool = False) -> WSGIApplication
     configure_logs(config.log, access_log=not config.log.accesslog_disabled)
     for warning in config.warnings:
         _logger.warning(warning)
+    worker.warn_of_untold_forks()
     notifier, observation = create_notifier(config), Observation(config)
     application = build(config, notifier=notifier, observation=observation)
     if notifier is not None:
@@ -113,6 +114,7 @@ def mount(
             f"a registry that is mounted answers below /v2/ only, and not at {controller.token_path}, where it issues "
             "tokens: give the issuer a path such as /v2/auth/token"
         )
+    worker.warn_of_untold_forks()
     notifier, observation = create_notifier(config, events), Observation(config)
     registry = build(config, controller, notifier, observation)
     if notifier is not None:

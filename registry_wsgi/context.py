@@ -56,20 +56,25 @@ class _Ids:
     """UUIDs of version 4 (RFC 9562 §5.4) whose last 48 bits are counted: the kernel is asked once in each process."""
 
     def __init__(self) -> None:
+        self._process = 0
+
+    def head(self) -> str:
+        """Return what all ids of this process begin with."""
         self._begin()
-        os.register_at_fork(after_in_child=self._begin)
+        return self._head
+
+    def number(self) -> int:
+        self._begin()
+        return next(self._numbers)
 
     def _begin(self) -> None:
-        self.head = str(uuid.uuid4())[:-12]
-        self.numbers = itertools.count(secrets.randbits(47))
+        if self._process != os.getpid():  # Python is not told of every fork: uWSGI's it may learn of so only
+            self._head, self._numbers = str(uuid.uuid4())[:-12], itertools.count(secrets.randbits(47))
+            self._process = os.getpid()
 
 
 _ids = _Ids()
-
-
-def head_of_ids() -> str:
-    """Return what all ids of this process begin with."""
-    return _ids.head
+head_of_ids = _ids.head
 
 
 def id_of(head: str, number: int) -> str:
@@ -113,13 +118,13 @@ class Context:
     @property
     def id(self) -> str:
         """A UUID, made when it is first asked for: by a log line, an event or a header."""
-        return id_of(_ids.head, self.number)
+        return id_of(_ids.head(), self.number)
 
     @property
     def number(self) -> int:
         """What the id ends with, in 48 bits: a fifth of the price, for who keeps many of them."""
         if not self._number:
-            self._number = next(_ids.numbers)
+            self._number = _ids.number()
         return self._number
 
     @property

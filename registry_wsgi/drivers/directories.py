@@ -16,7 +16,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 Result = TypeVar("Result")
 
@@ -35,18 +35,19 @@ def parent(path: str) -> str:
 
 
 class _Names:
-    """Names that nobody else makes, for the kernel's randomness asked for once in each process, and a number."""
+    """Names that nobody else makes. The kernel is asked for randomness once in each process; numbers do the rest."""
 
     def __init__(self) -> None:
-        self._begin()
-        os.register_at_fork(after_in_child=self._begin)
+        self._series = self._begun()
 
-    def _begin(self) -> None:
-        self._head = token_hex(8)
-        self._numbers = itertools.count()
+    def _begun(self) -> tuple[int, str, Iterator[int]]:
+        return os.getpid(), token_hex(8), itertools.count()
 
     def new(self) -> str:
-        return f"{self._head}{next(self._numbers):08x}"
+        process, head, numbers = self._series
+        if process != os.getpid():  # Python is not told of every fork: uWSGI's it may learn of so only
+            _, head, numbers = self._series = self._begun()
+        return f"{head}{next(numbers):08x}"
 
 
 _names = _Names()

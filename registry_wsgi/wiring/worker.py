@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
+
+_logger = logging.getLogger("registry_wsgi")
+
+_TELLING = frozenset({"lazy-apps", "lazy", "py-call-osafterfork"})
+"""Options of uWSGI by which each worker loads the application, or Python is told of the fork."""
 
 
 def is_worker() -> bool:
@@ -16,3 +22,13 @@ def is_worker() -> bool:
     owner = type(getattr(handler, "__self__", None))
     of_gunicorn = any(each.__module__ == "gunicorn.workers.base" for each in owner.__mro__)
     return of_gunicorn or "waitress.runner" in sys.modules
+
+
+def warn_of_untold_forks() -> None:
+    """Warn where uWSGI is going to fork this process into workers and to tell Python nothing of it."""
+    uwsgi = sys.modules.get("uwsgi")
+    if getattr(uwsgi, "numproc", 1) > 1 and not _TELLING & getattr(uwsgi, "opt", {}).keys():
+        _logger.warning(
+            "uWSGI forks its workers without telling Python, so that what goes on beside requests, such as checks of "
+            "health and metrics shared by workers, is not begun in them: set lazy-apps or py-call-osafterfork"
+        )
