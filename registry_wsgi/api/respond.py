@@ -127,9 +127,8 @@ class Locations:
     """
 
     def __init__(self, environ: WSGIEnvironment, *, host: str = "", relative: bool = True) -> None:
-        # A Host header that names no host leaves nothing to be absolute with.
-        if not host and not relative and (requested := get_host(environ)):
-            host = f"{environ['wsgi.url_scheme']}://{requested}"
+        if not host and not relative:
+            host = _asked_host(environ)
         script_name: str = environ.get("SCRIPT_NAME", "")
         if script_name.startswith("//"):  # a reference that begins so names a host (RFC 3986 §4.2)
             script_name = "/" + script_name.lstrip("/")
@@ -148,3 +147,12 @@ class Locations:
     def next_page(self, path: str, query: Mapping[str, object]) -> str:
         """Return the value of the Link header to the next page of a list (RFC 8288)."""
         return f'<{self._root}{path}?{urlencode(query)}>; rel="next"'
+
+
+def _asked_host(environ: WSGIEnvironment) -> str:
+    """Return the scheme and host that a request came to; nothing where its Host header names no host."""
+    host = get_host(environ)
+    try:
+        return iri_to_uri(f"{environ['wsgi.url_scheme']}://{host}") if host else ""
+    except UnicodeError:  # what no domain name can be, such as `a..b`
+        return ""

@@ -12,9 +12,8 @@ from registry_wsgi.errors import (
     ChunkInvalid,
     DigestInvalid,
     DriverError,
-    NameInvalid,
+    RegistryError,
     SizeInvalid,
-    Unavailable,
 )
 
 if TYPE_CHECKING:
@@ -85,8 +84,10 @@ def _mount(call: Call, mount: str, source: str) -> Answer | None:
         digest = Digest.parse(mount)
         origin = _origin(call, digest, source)
         descriptor = call.repository.blobs.mount(call.ctx, digest, origin.blobs)
-    except (BlobUnknown, DigestInvalid, NameInvalid, Unavailable) as error:
-        call.ctx.debug("not mounted", **{"mount.reason": error})
+    except RegistryError as error:
+        # Damage, such as a link that holds no digest, is to be told; the client's upload may mend it.
+        log = call.ctx.warning if error.status == RegistryError.status else call.ctx.debug
+        log("not mounted", **{"mount.reason": error})
         return None
     call.note("mount", descriptor, from_repository=origin.name)
     return _created(call, digest)

@@ -98,7 +98,7 @@ def test_locations_have_the_requests_own_host_where_they_shall_not_be_relative()
     assert all(location.startswith("http://localhost/v2/") for location in locations(client, ""))
 
 
-@pytest.mark.parametrize("host", ["", "a b", "x/../y", "u@x:99999", "[::1"])
+@pytest.mark.parametrize("host", ["", "a b", "x/../y", "u@x:99999", "[::1", "a..b", "." * 70])
 def test_a_host_header_that_names_no_host_leaves_locations_relative(host: str) -> None:
     client = InProcess(TestApp(built(relativeurls=False)))
     answer = client.request("POST", "/v2/a/blobs/uploads/", b"", {"Host": host})

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.wire import digest_of, with_query
-
-if TYPE_CHECKING:
-    from tests.api.inprocess import InProcess
+from registry_wsgi.context import Context
+from registry_wsgi.descriptor import Digest
+from registry_wsgi.storage import paths
+from tests import storages
+from tests.api.inprocess import InProcess
+from tests.stack import stack_over
+from tests.wire import with_query
 
 CONTENT = b"shared"
-DIGEST = digest_of(CONTENT)
+DIGEST = Digest.of(CONTENT)
 
 
 def test_a_blob_is_mounted_without_being_sent(client: InProcess) -> None:
@@ -86,3 +88,16 @@ def test_a_blob_deleted_from_its_source_cannot_be_mounted(client: InProcess) -> 
     client.delete("source", "blobs", DIGEST)
     assert client.request("POST", f"/v2/target/blobs/uploads/?mount={DIGEST}&from=source", b"").status == 202
     assert client.blob("target", DIGEST).status == 404
+
+
+@pytest.mark.parametrize("query", [f"mount={DIGEST}", f"mount={DIGEST}&from=source"])
+def test_a_damaged_link_is_no_reason_to_refuse_a_push(query: str) -> None:
+    driver = storages.new_driver()
+    client = InProcess(stack_over(driver))
+    client.push_blob("source", CONTENT)
+    driver.put_content(Context(), paths.layer_link("source", DIGEST), b"no digest")
+    answer = client.request("POST", f"/v2/target/blobs/uploads/?{query}", b"")
+    if answer.status == 202:
+        answer = client.request("PUT", with_query(answer.headers["Location"], digest=DIGEST), CONTENT)
+    assert answer.status == 201
+    assert client.blob("target", DIGEST).body == CONTENT

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry_wsgi.storage import hashing
+from registry_wsgi.storage import libcrypto
 from registry_wsgi.storage.hashing import RunningDigest, recorded_digests
 
 ALGORITHMS = ["sha256", "sha384", "sha512"]
@@ -112,6 +113,37 @@ def test_a_record_of_another_offset_is_dropped(offset: int) -> None:
     check_useless(running(CONTENT).record(), offset)
 
 
+@given(st.binary(max_size=200))
+def test_a_record_with_the_right_checksum_of_anything_is_dropped(content: bytes) -> None:
+    check_useless(sealed(content), 0)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("state", [b"", b"a", b"a" * 111, b"a" * 112, b"a" * 216, b"\0" * 500], ids=len)
+def test_a_state_that_libcrypto_could_not_go_on_with_is_dropped(algorithm: str, state: bytes) -> None:
+    digest = RunningDigest((algorithm,))
+    digest.update(CONTENT)
+    lines = [line.partition(b" ")[0] for line in opened(digest.record()).split(b"\n")]
+    head = opened(digest.record()).split(b"\n")[0]
+    forged = [each + b" " + base64.b64encode(state) for each in lines[1:]]
+    record = sealed(b"\n".join([head, *forged]))
+    assert RunningDigest.restore(record, len(CONTENT), (algorithm,)) is None
+    assert recorded_digests(record, len(CONTENT))[algorithm] == expected(CONTENT, algorithm)
+
+
+@pytest.mark.parametrize("more", [b"\n", b"\n\n", b"\nsha256:abc x", b"\nmd5:" + b"0" * 32, b"\n\xff"])
+def test_a_record_with_a_line_that_is_none_is_dropped(more: bytes) -> None:
+    check_useless(sealed(opened(running(CONTENT).record()) + more))
+
+
+def test_a_state_that_is_no_base64_is_dropped() -> None:
+    record = opened(running(CONTENT).record())
+    state = record.rpartition(b" ")[2].decode()
+    for wrong in ("!" + state[1:], state[:-3]):
+        forged = sealed(record.replace(state.encode(), wrong.encode()))
+        assert RunningDigest.restore(forged, len(CONTENT), ALGORITHMS) is None
+
+
 def test_a_record_of_another_version_is_dropped() -> None:
     record = running(CONTENT).record()
     version = opened(record).split()[0].decode()
@@ -119,7 +151,7 @@ def test_a_record_of_another_version_is_dropped() -> None:
 
 
 def test_a_state_of_another_library_is_dropped_and_its_digest_is_not() -> None:
-    record = changed(running(CONTENT).record(), hashing._library_name(), "OpenSSL 9.9.9; sparc")
+    record = changed(running(CONTENT).record(), libcrypto.library_name(), "OpenSSL 9.9.9; sparc")
     assert RunningDigest.restore(record, len(CONTENT)) is None
     assert recorded_digests(record, len(CONTENT))["sha256"] == expected(CONTENT)
 
@@ -140,8 +172,8 @@ def test_a_record_without_the_algorithm_that_is_asked_for_does_not_serve() -> No
 def test_without_libcrypto_digests_are_right_and_their_records_serve_for_commits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(hashing, "_functions", lambda _: None)
-    monkeypatch.setattr(hashing, "_library_name", lambda: "")
+    monkeypatch.setattr(libcrypto, "functions", lambda _: None)
+    monkeypatch.setattr(libcrypto, "library_name", lambda: "")
     digest = running(CONTENT)
     for algorithm in ALGORITHMS:
         assert digest.digest(algorithm) == expected(CONTENT, algorithm)
