@@ -53,8 +53,8 @@ def test_mounting_what_is_there_already_succeeds(client: InProcess) -> None:
     "query",
     [
         f"mount={DIGEST}&from=nowhere",
-        f"mount={digest_of(b'absent')}&from=source",
-        f"mount={digest_of(b'absent')}",
+        f"mount={Digest.of(b'absent')}&from=source",
+        f"mount={Digest.of(b'absent')}",
         f"mount={DIGEST}&from=UPPER",
         f"mount={DIGEST}&from=..%2Fsource",
         "mount=sha256:abc&from=source",
