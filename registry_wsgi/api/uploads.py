@@ -9,6 +9,7 @@ from registry_wsgi.api.respond import Answer, answer
 from registry_wsgi.descriptor import ALGORITHMS, CANONICAL_ALGORITHM, Descriptor, Digest
 from registry_wsgi.errors import (
     BlobUnknown,
+    BlobUploadUnknown,
     ChunkInvalid,
     DigestInvalid,
     DriverError,
@@ -58,7 +59,12 @@ def finish(call: Call) -> Answer:
     Except after a chunked body: the client may have died in the middle of it without the server's
     knowing, and would lose all that it sent before.
     """
-    upload: BlobWriter = call.repository.blobs.resume(call.ctx, call.argument)
+    try:
+        upload: BlobWriter = call.repository.blobs.resume(call.ctx, call.argument)
+    except BlobUploadUnknown:
+        if not (call.query("digest") and call.body.empty):
+            raise
+        return _finish_again(call, Digest.parse(call.query("digest")))
     try:
         if not call.query("digest"):
             raise DigestInvalid("digest missing: the query must have digest=<algorithm>:<hex>")
@@ -70,6 +76,13 @@ def finish(call: Call) -> Answer:
         return _committed(call, upload, digest, cancel_on_mismatch=call.body.length is not None)
     finally:
         upload.close(call.ctx)
+
+
+def _finish_again(call: Call, digest: Digest) -> Answer:
+    """Answer a client that comes again, as it was told to, after the link could not be written."""
+    descriptor = call.repository.blobs.link_again(call.ctx, call.argument, digest)
+    call.note("push", descriptor)
+    return _created(call, digest)
 
 
 def cancel(call: Call) -> Answer:

@@ -61,6 +61,9 @@ class BlobIngester(Protocol):
     def resume(self, ctx: Context, upload_id: str) -> BlobWriter:
         """Raises BlobUploadUnknown, or TooManyRequests while another request writes the upload."""
 
+    def link_again(self, ctx: Context, upload_id: str, digest: Digest) -> Descriptor:
+        """Finish a commit of the upload that had made it a blob, and could not link it. Raises BlobUploadUnknown."""
+
     def upload_size(self, ctx: Context, upload_id: str) -> int:
         """Return the bytes received so far, also while another request writes. Raises BlobUploadUnknown."""
 

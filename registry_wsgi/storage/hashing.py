@@ -61,8 +61,8 @@ class RunningDigest:
     @classmethod
     def restore(cls, record: bytes, offset: int, algorithms: Iterable[str] = ()) -> RunningDigest | None:
         """Return the running digest at `offset`, or None where the record does not serve for all `algorithms`."""
-        saved = _parse(record, offset)
-        if saved is None or not libcrypto.library_name() or saved.library != libcrypto.library_name():
+        saved, library = _parse(record), libcrypto.library_name()
+        if saved is None or not library or (saved.offset, saved.library) != (offset, library):
             return None
         running = cls(algorithms)
         for name in running.algorithms:
@@ -81,19 +81,26 @@ def choose_library() -> None:
 
 def recorded_digests(record: bytes, offset: int) -> Mapping[str, Digest]:
     """Return the digests of the first `offset` bytes as recorded, by their algorithms; none of another offset."""
-    saved = _parse(record, offset)
-    return {name: digest for name, (digest, _) in saved.hashes.items()} if saved else {}
+    recorded, digests = recorded_offset(record)
+    return digests if recorded == offset else {}
+
+
+def recorded_offset(record: bytes) -> tuple[int, Mapping[str, Digest]]:
+    """Return how many bytes a record is of, and their digests by their algorithms: none where it is damaged."""
+    saved = _parse(record)
+    return (saved.offset, {name: digest for name, (digest, _) in saved.hashes.items()}) if saved else (0, {})
 
 
 class _Saved(NamedTuple):
-    """What a record holds: the library that wrote it, and digest and state of each algorithm."""
+    """What a record holds: its offset, the library that wrote it, and digest and state of each algorithm."""
 
+    offset: int
     library: str
     hashes: dict[str, tuple[Digest, str]]
 
 
-def _parse(record: bytes, offset: int) -> _Saved | None:
-    """Return what a record holds, None where it is damaged, of another version or of another offset.
+def _parse(record: bytes) -> _Saved | None:
+    """Return what a record holds, None where it is damaged or of another version.
 
     Its lines are the checksum of the rest; version, offset and library; and of each algorithm the digest and the state.
     """
@@ -102,14 +109,15 @@ def _parse(record: bytes, offset: int) -> _Saved | None:
         return None
     head, *lines = content.decode(errors="replace").split("\n")
     version, _, rest = head.partition(" ")
-    saved_offset, _, library = rest.partition(" ")
-    if (version, saved_offset) != (str(_VERSION), str(offset)):
+    offset, _, library = rest.partition(" ")
+    if version != str(_VERSION):
         return None
     try:
+        number = int(offset)
         pairs = [(Digest.parse(digest), state) for digest, _, state in (line.partition(" ") for line in lines)]
-    except DigestInvalid:
+    except (ValueError, DigestInvalid):
         return None
-    return _Saved(library, {digest.algorithm: (digest, state) for digest, state in pairs})
+    return _Saved(number, library, {digest.algorithm: (digest, state) for digest, state in pairs})
 
 
 def _checksum(content: bytes) -> bytes:

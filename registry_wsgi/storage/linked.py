@@ -192,6 +192,9 @@ class LinkedBlobStore:
     def resume(self, ctx: Context, upload_id: str) -> BlobUpload:
         return self._uploads.resume(ctx, self, upload_id)
 
+    def link_again(self, ctx: Context, upload_id: str, digest: Digest) -> Descriptor:
+        return self._uploads.link_again(ctx, self, upload_id, digest)
+
     def upload_size(self, ctx: Context, upload_id: str) -> int:
         return self._uploads.size(ctx, upload_id)
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from registry_wsgi.descriptor import CANONICAL_ALGORITHM, Descriptor, Digest
 from registry_wsgi.drivers.abilities import commit, staged
-from registry_wsgi.errors import BlobUploadUnknown, DigestInvalid, PathBusy, PathNotFound, TooManyRequests
+from registry_wsgi.errors import BlobUnknown, BlobUploadUnknown, DigestInvalid, PathBusy, PathNotFound, TooManyRequests
 from registry_wsgi.reference import is_upload_id
 from registry_wsgi.storage import paths
-from registry_wsgi.storage.hashing import RunningDigest, recorded_digests
+from registry_wsgi.storage.hashing import RunningDigest, recorded_digests, recorded_offset
 
 if TYPE_CHECKING:
     from registry_wsgi.context import Context
@@ -52,6 +52,25 @@ class Uploads:
         upload = BlobUpload(self, linker, self._checked(upload_id))
         upload.hold(ctx)
         return upload
+
+    def link_again(self, ctx: Context, linker: Linker, upload_id: str, provisional: Digest) -> Descriptor:
+        """Link the blob that an upload's data has become already, and remove the upload.
+
+        A commit that could not write the link, or was killed before it, has left it so. The record of the digests
+        proves that the content was the upload's. Raises BlobUploadUnknown.
+        """
+        upload = BlobUpload(self, linker, self._checked(upload_id))
+        size, digests = recorded_offset(upload.record(ctx))
+        if digests.get(provisional.algorithm) != provisional:
+            raise BlobUploadUnknown(upload_id)
+        try:
+            descriptor = self.blobs.stat(ctx, digests[CANONICAL_ALGORITHM])
+        except BlobUnknown:
+            raise BlobUploadUnknown(upload_id) from None
+        if descriptor.size != size:
+            raise BlobUploadUnknown(upload_id)
+        upload.link(ctx, descriptor, provisional)
+        return descriptor
 
     def size(self, ctx: Context, upload_id: str) -> int:
         try:
@@ -127,9 +146,13 @@ class BlobUpload:
             raise BlobUploadUnknown(self.id) from None
         finally:
             self._let_go()
-        self._linker.link(ctx, descriptor, provisional)
-        self._remove(ctx)
+        self.link(ctx, descriptor, provisional)
         return descriptor
+
+    def link(self, ctx: Context, descriptor: Descriptor, alias: Digest) -> None:
+        """Make the blob one of the repository's; the upload has done its work."""
+        self._linker.link(ctx, descriptor, alias)
+        self._remove(ctx)
 
     def cancel(self, ctx: Context) -> None:
         """Delete the upload and all that was received. Raises TooManyRequests while another request writes it."""
@@ -160,7 +183,7 @@ class BlobUpload:
     def _digests(self, ctx: Context, algorithm: str) -> tuple[Digest, Digest]:
         """Return the canonical digest of all the data and that of `algorithm`, from the record if it has both."""
         if self._digest is None:
-            recorded = recorded_digests(self._record(ctx), self.size)
+            recorded = recorded_digests(self.record(ctx), self.size)
             if recorded.keys() >= {CANONICAL_ALGORITHM, algorithm}:
                 return recorded[CANONICAL_ALGORITHM], recorded[algorithm]
         if self._digest is None or algorithm not in self._digest.algorithms:
@@ -170,10 +193,10 @@ class BlobUpload:
     def _restored(self, ctx: Context, algorithm: str) -> RunningDigest:
         if self.size == 0:
             return RunningDigest((algorithm,))
-        restored = RunningDigest.restore(self._record(ctx), self.size, (algorithm,))
+        restored = RunningDigest.restore(self.record(ctx), self.size, (algorithm,))
         return restored if restored is not None else self._reread(ctx, algorithm)
 
-    def _record(self, ctx: Context) -> bytes:
+    def record(self, ctx: Context) -> bytes:
         try:
             return self._driver.get_content(ctx, self._progress)
         except PathNotFound:
