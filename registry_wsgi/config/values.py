@@ -13,6 +13,7 @@ _ADDRESS = re.compile(r"(?:\[(?P<ipv6>[^\]\s]+)\]|[\w.-]*):(?P<port>\d{1,5})", r
 _SOCKET = re.compile(r"/[^\x00\r\n]+")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2, token
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 §5.5; no line break can get into a response
+_FRAMING = frozenset({"content-length", "transfer-encoding", "connection"})  # RFC 9112 §6, §9.6: each message's own
 _MAILBOX = re.compile(r"[^\s<>()\[\]\\,:;@\"\x00-\x20\x7f-\U0010ffff]+@[\w.-]+", re.ASCII)
 _PATH = re.compile(r"(?:/[\w.~-]+)+", re.ASCII)
 _PREFIX = re.compile(r"/(?:[\w.~-]+/)*", re.ASCII)
@@ -154,6 +155,8 @@ def checked_headers(value: object) -> dict[str, tuple[str, ...]]:
 def checked_header_name(name: str) -> str:
     if not _HEADER_NAME.fullmatch(name):
         raise ValueError(f"{name!r:.60} is no header name")
+    if name.lower() in _FRAMING:
+        raise ValueError(f"{name} is not the same for every message, and cannot be set")
     return name
 
 

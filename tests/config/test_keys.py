@@ -179,6 +179,12 @@ def test_a_value_that_is_allowed_is_taken_without_a_word(
         ("http.headers", {"X-A": ["b\r\nX-C: d"]}, "http.headers: X-A has a value that no header can have"),
         ("http.headers", {"X-A": [[]]}, "http.headers: X-A has a value that no header can have"),
         ("http.headers", {"X A": ["b"]}, "http.headers: 'X A' is no header name"),
+        (
+            "http.headers",
+            {"content-Length": ["5"]},
+            "content-Length is not the same for every message, and cannot be set",
+        ),
+        ("http.headers", {"Connection": ["close"]}, "Connection is not the same for every message, and cannot be set"),
         ("http.headers", ["X-A"], "http.headers: must be a mapping of header names"),
         ("http.draintimeout", "soon", "http.draintimeout: must be a duration, zero or more, such as 30s or 1h30m"),
         ("http.draintimeout", "-1s", "http.draintimeout: must be a duration"),
