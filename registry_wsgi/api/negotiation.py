@@ -29,7 +29,7 @@ _LONGEST_REMEMBERED = 2048
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Choice:
     """The manifest to send, under which digest, and whether another client might get something else."""
 
     digest: Digest
@@ -38,7 +38,7 @@ class Answer:
     varies: bool
 
 
-def choose(call: Call, reference: Reference, found: tuple[Descriptor, Manifest]) -> Answer:
+def choose(call: Call, reference: Reference, found: tuple[Descriptor, Manifest]) -> Choice:
     """Return what to send of the manifest that was `found` under `reference`.
 
     Raises ManifestUnknown where there is nothing that the client accepts, ManifestInvalid where it cannot be made.
@@ -46,12 +46,12 @@ def choose(call: Call, reference: Reference, found: tuple[Descriptor, Manifest])
     descriptor, manifest = found
     by_tag = isinstance(reference, Tag)
     varies = manifest.media_type in _OCI or (by_tag and manifest.media_type in _SOMETIMES)
-    answer = Answer(descriptor.digest, descriptor, manifest, varies)
+    choice = Choice(descriptor.digest, descriptor, manifest, varies)
     accept = call.environ.get("HTTP_ACCEPT", "*/*")
     if not varies or accepts(accept, manifest.media_type):
-        return answer
+        return choice
     try:
-        return _other(call, reference, answer, accept)
+        return _other(call, reference, choice, accept)
     except ManifestUnknown as error:
         error.headers |= VARY
         raise
@@ -91,34 +91,34 @@ def _is_zero(parameter: str) -> bool:
     return name.strip() == "q" and weight.strip() in ("0", "0.", "0.0", "0.00", "0.000")
 
 
-def _other(call: Call, reference: Reference, answer: Answer, accept: str) -> Answer:
-    media_type = answer.manifest.media_type
+def _other(call: Call, reference: Reference, choice: Choice, accept: str) -> Choice:
+    media_type = choice.manifest.media_type
     if media_type == mediatypes.DOCKER_MANIFEST_LIST:
-        answer = _default_image(call, answer)
-        media_type = answer.manifest.media_type
+        choice = _default_image(call, choice)
+        media_type = choice.manifest.media_type
         if media_type != mediatypes.DOCKER_MANIFEST or accepts(accept, media_type):
-            return answer
+            return choice
     if media_type == mediatypes.DOCKER_MANIFEST:
-        return _converted(call, Tag(reference), answer)
+        return _converted(call, Tag(reference), choice)
     raise _refused(media_type)
 
 
-def _default_image(call: Call, answer: Answer) -> Answer:
+def _default_image(call: Call, choice: Choice) -> Choice:
     """Return the first image of a list that is for linux/amd64: what clients ran on before there were lists."""
-    for child in answer.manifest.references:
+    for child in choice.manifest.references:
         platform = child.extra.get("platform")
         if isinstance(platform, dict) and _PLATFORM.items() <= platform.items():
             descriptor, manifest = call.repository.manifests.get(call.ctx, child.digest)
             call.note("pull", descriptor, references=manifest.references)
-            return replace(answer, digest=child.digest, descriptor=descriptor, manifest=manifest)
+            return replace(choice, digest=child.digest, descriptor=descriptor, manifest=manifest)
     raise ManifestUnknown("manifest list found, but accept header does not support it, and it has no linux/amd64 image")
 
 
-def _converted(call: Call, tag: Tag, answer: Answer) -> Answer:
+def _converted(call: Call, tag: Tag, choice: Choice) -> Choice:
     descriptor, manifest = call.repository.manifests.as_schema1(
-        call.ctx, answer.manifest, tag, read_only=call.options.read_only
+        call.ctx, choice.manifest, tag, read_only=call.options.read_only
     )
-    return replace(answer, digest=descriptor.digest, descriptor=descriptor, manifest=manifest)
+    return replace(choice, digest=descriptor.digest, descriptor=descriptor, manifest=manifest)
 
 
 def _refused(media_type: str) -> ManifestUnknown:
