@@ -11,6 +11,7 @@ import logging
 import os
 import secrets
 import sys
+import threading
 import time
 import uuid
 from contextlib import contextmanager
@@ -57,6 +58,8 @@ class _Ids:
 
     def __init__(self) -> None:
         self._process = 0
+        self._beginning = threading.Lock()
+        self._begin()
 
     def head(self) -> str:
         """Return what all ids of this process begin with."""
@@ -67,14 +70,24 @@ class _Ids:
         self._begin()
         return next(self._numbers)
 
+    def new(self) -> str:
+        """Return an id that nothing else has, in any process."""
+        self._begin()
+        return id_of(self._head, next(self._numbers))
+
     def _begin(self) -> None:
-        if self._process != os.getpid():  # Python is not told of every fork: uWSGI's it may learn of so only
-            self._head, self._numbers = str(uuid.uuid4())[:-12], itertools.count(secrets.randbits(47))
-            self._process = os.getpid()
+        if self._process == os.getpid():
+            return
+        # Python is not told of every fork: uWSGI's it may learn of so only.
+        with self._beginning:
+            if self._process != os.getpid():
+                self._head, self._numbers = str(uuid.uuid4())[:-12], itertools.count(secrets.randbits(47))
+                self._process = os.getpid()
 
 
 _ids = _Ids()
 head_of_ids = _ids.head
+new_id = _ids.new
 
 
 def id_of(head: str, number: int) -> str:

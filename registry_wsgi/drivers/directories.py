@@ -7,16 +7,16 @@ A crash may leave one behind; it can be deleted while no registry runs.
 from __future__ import annotations
 
 import errno
-import itertools
 import os
 import re
 import shutil
 from contextlib import suppress
-from secrets import token_hex
 from typing import TYPE_CHECKING, TypeVar
 
+from registry_wsgi.context import new_id
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
 Result = TypeVar("Result")
 
@@ -34,28 +34,9 @@ def parent(path: str) -> str:
     return path.rpartition("/")[0] or "/"
 
 
-class _Names:
-    """Names that nobody else makes. The kernel is asked for randomness once in each process; numbers do the rest."""
-
-    def __init__(self) -> None:
-        self._series = self._begun()
-
-    def _begun(self) -> tuple[int, str, Iterator[int]]:
-        return os.getpid(), token_hex(8), itertools.count()
-
-    def new(self) -> str:
-        process, head, numbers = self._series
-        if process != os.getpid():  # Python is not told of every fork: uWSGI's it may learn of so only
-            _, head, numbers = self._series = self._begun()
-        return f"{head}{next(numbers):08x}"
-
-
-_names = _Names()
-
-
 def hidden_sibling(path: str) -> str:
     """Return a new name in the directory of `path`, of a length that does not depend on it."""
-    return f"{parent(path)}/~{_names.new()}"
+    return f"{parent(path)}/~{new_id()}"
 
 
 def with_parents(path: str, action: Callable[[], Result], changed: list[str]) -> Result:
